@@ -1,0 +1,93 @@
+"""The things that flow through the pipeline; a type changes once a stage.
+
+    Record   what Kafka gave           -> decode
+    Event    a Segment call            -> translate
+    SegCall  a call in Seg's words     -> deliver
+    Ignored  nothing to do, and why    -> settle
+
+Plain values without behaviour. The hot ones are named tuples: they cost a third of a frozen
+dataclass to make, and one of each is made for every event.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypedDict
+
+if TYPE_CHECKING:
+    from consumer.errors import IgnoredReason
+
+Value: TypeAlias = "bool | int | float | str | list[Value] | dict[str, Value] | None"
+"""A JSON value, as Segment's open objects hold them."""
+
+Object: TypeAlias = "dict[str, Value]"
+"""A JSON object."""
+
+Headers: TypeAlias = "list[tuple[str, bytes | None]]"
+"""A Kafka record's headers; names may repeat and values may be null."""
+
+
+class Partition(NamedTuple):
+    """One partition of one topic."""
+
+    topic: str
+    number: int
+
+
+class Record(NamedTuple):
+    """One Kafka record, byte for byte; `timestamp_ms` is the log's, None where it has none."""
+
+    partition: Partition
+    offset: int
+    timestamp_ms: int | None
+    key: bytes | None
+    value: bytes | None
+    headers: Headers | None
+
+
+class Event(TypedDict, total=False):
+    """One decoded Segment call, in Segment's spelling.
+
+    Decoding guarantees these types; a key is missing or None where the call has no such field.
+    Timestamps are milliseconds since the epoch, or text as the sender wrote it.
+    """
+
+    type: str
+    messageId: str | None
+    userId: str | None
+    anonymousId: str | None
+    previousId: str | None
+    event: str | None
+    name: str | None
+    channel: str | None
+    timestamp: int | str | None
+    originalTimestamp: int | str | None
+    sentAt: int | str | None
+    receivedAt: int | str | None
+    properties: Object | None
+    traits: Object | None
+    context: Object | None
+    integrations: Object | None
+
+
+class SegCall(NamedTuple):
+    """One call to Seg, ready to send."""
+
+    type: str
+    """`identify`, `track`, `page` or `alias`."""
+    event: str | None
+    """Seg's event name on a track call, such as `ProductView`; else None."""
+    message_id: str | None
+    user: str | None
+    """`userId`, else `anonymousId`: what `ordering.by = user` orders by."""
+    occurred_at_ms: int
+    """When the event happened, milliseconds since the epoch."""
+    anonymous: bool
+    """An identify without `traits.email`: Seg cannot know the customer."""
+    body: bytes
+    """The JSON object that goes over the wire, UTF-8."""
+
+
+class Ignored(NamedTuple):
+    """A record that is finished without a call."""
+
+    reason: IgnoredReason
