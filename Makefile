@@ -13,7 +13,7 @@ $(READY): requirements/dev.txt pyproject.toml
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-.PHONY: help setup demo test lint bench format lock clean
+.PHONY: help setup demo test lint bench soak kafka-up kafka-down docs format lock clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -33,6 +33,18 @@ lint: $(READY) ## Check style and types.
 
 bench: $(READY) ## Measure against the bare libraries.
 	@$(BIN)/python -m benchmarks
+
+soak: $(READY) ## Ten minutes of kills, rebalances and outages, then the figures (SOAK="--seconds 60").
+	@$(BIN)/python -m tests.soak $(SOAK)
+
+kafka-up: $(READY) ## Start a real Kafka that stays, and print its address (needs java and mvn).
+	@$(BIN)/python -m tests.kafka_real up
+
+kafka-down: $(READY) ## End it and remove its data.
+	@$(BIN)/python -m tests.kafka_real down
+
+docs: $(READY) ## Make the tables of the README anew.
+	@$(BIN)/python -m tests.docs.tables
 
 format: $(READY) ## Lay the code out.
 	@$(BIN)/ruff check --fix-only .

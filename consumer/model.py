@@ -14,7 +14,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypedDict
 
 if TYPE_CHECKING:
-    from consumer.errors import IgnoredReason
+    from consumer.errors import DeadLetterReason, IgnoredReason
+    from consumer.ledger import Ledger
 
 Value: TypeAlias = "bool | int | float | str | list[Value] | dict[str, Value] | None"
 """A JSON value, as Segment's open objects hold them."""
@@ -79,8 +80,8 @@ class SegCall(NamedTuple):
     message_id: str | None
     user: str | None
     """`userId`, else `anonymousId`: what `ordering.by = user` orders by."""
-    occurred_at_ms: int
-    """When the event happened, milliseconds since the epoch."""
+    occurred_at_ms: int | None
+    """When the event happened, milliseconds since the epoch; None where nothing tells it."""
     anonymous: bool
     """An identify without `traits.email`: Seg cannot know the customer."""
     body: bytes
@@ -91,3 +92,18 @@ class Ignored(NamedTuple):
     """A record that is finished without a call."""
 
     reason: IgnoredReason
+
+
+class DeadLetter(NamedTuple):
+    """A record on its way to the dead-letter topic, byte for byte, and why."""
+
+    record: Record
+    ledger: Ledger
+    """Where the record is finished once the letter is stored."""
+    reason: DeadLetterReason
+    detail: str
+    """For people; no value of the event."""
+    attempts: int
+    """How many requests to Seg it travelled in."""
+    status: int | None
+    """Seg's last answer; None where it had none."""

@@ -1,0 +1,137 @@
+"""The program's life: check, start, turn until a signal, drain, leave.
+
+TERM or INT     stop reading, let what is under way end (at most `drain_timeout_s`), commit,
+                leave the group, exit 0
+the second one  exit at once; what is not committed is read again
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import TYPE_CHECKING
+
+from consumer import gauges
+from consumer.exposition import Metrics
+from consumer.health import Health, HealthServer, Status
+from consumer.kafka.start import check_start
+from consumer.metrics import Tally
+from consumer.wiring import VERSION, build, versions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from random import Random
+    from types import FrameType
+
+    from structlog.typing import FilteringBoundLogger
+
+    from consumer.settings import Settings
+    from consumer.timing import Clock
+
+PUBLISH_S = 0.1
+"""How old what a scrape shows may be."""
+LAG_S = 1.0
+"""How often the ends of the partitions are looked up."""
+
+
+class App:
+    """One run of the consumer."""
+
+    def __init__(
+        self, settings: Settings, *, clock: Clock, random: Random, log: FilteringBoundLogger
+    ) -> None:
+        """Make every part and serve the probes; nothing is read yet.
+
+        Raises:
+            StartError: the port is taken, or a schema file cannot be used.
+        """
+        self._settings = settings
+        self._clock = clock
+        self._log = log
+        self.tally = Tally()
+        self.tally.build_info[versions()] = 1
+        self.metrics = Metrics(clock)
+        self._health = Health(settings.http.liveness_timeout_s, clock)
+        self._parts = build(settings, tally=self.tally, clock=clock, random=random, log=log)
+        self.server = HealthServer(
+            settings.http.host, settings.http.port, self._health, self.metrics
+        )
+        self._published_s = 0.0
+        self._lag_s = 0.0
+        self._waits_for: str | None = None
+        self._stopping = False
+
+    def run(self, until: Callable[[Tally], bool] = lambda _tally: False) -> None:
+        """Consume until a signal, or until *until* says so; then drain, commit and leave.
+
+        Raises:
+            StartError: Kafka cannot be used as the settings say, now or later.
+        """
+        parts = self._parts
+        try:
+            check_start(self._settings.kafka, self._settings.dead_letter, self._clock, self._log)
+            parts.source.subscribe(parts.rebalance)
+            self._log.info("started", version=VERSION, port=self.server.port)
+            while not self._stopping and not until(self.tally):
+                parts.pipeline.turn()
+                self._publish()
+            self._log.info("stopping")
+            parts.rebalance.revoked(list(parts.gauged.assignment.ledgers))
+        finally:
+            parts.source.close()
+            parts.dead_letters.close()
+            parts.client.close()
+            gauges.refresh(self.tally, parts.gauged)
+            self.metrics.publish(self.tally)
+            self.server.close()
+        self._log.info("stopped", unfinished=self.tally.records_handed_over)
+
+    def stop(self) -> None:
+        """Let `run` end after the turn under way."""
+        self._stopping = True
+
+    def stop_on_signals(self) -> None:
+        """Stop on the first TERM or INT, end the process on the second."""
+
+        def on_signal(_number: int, _frame: FrameType | None) -> None:
+            if self._stopping:
+                os._exit(1)
+            self._stopping = True
+
+        signal.signal(signal.SIGTERM, on_signal)
+        signal.signal(signal.SIGINT, on_signal)
+
+    def _publish(self) -> None:
+        now_s = self._clock.monotonic_s()
+        if now_s - self._published_s >= PUBLISH_S:
+            self._publish_now(now_s)
+        waits_for = self._parts.pipeline.waits_for
+        if waits_for != self._waits_for:
+            self._tell(waits_for)
+
+    def _publish_now(self, now_s: float) -> None:
+        parts, tally = self._parts, self.tally
+        self._published_s = now_s
+        ledgers = parts.gauged.assignment.ledgers
+        gauges.refresh(tally, parts.gauged)
+        if ledgers and now_s - self._lag_s >= LAG_S:
+            self._lag_s = now_s
+            now_ms = self._clock.wall_s() * 1000
+            gauges.refresh_lag(tally, ledgers, parts.source.end_offsets(), now_ms)
+        self.metrics.publish(tally)
+        self._health.status = Status(
+            turned_at_s=now_s,
+            is_member=bool(ledgers) or parts.source.is_member,
+            assigned=len(ledgers),
+            waits_for=parts.pipeline.waits_for,
+            detail=parts.gauged.delivery.breaker.detail,
+        )
+
+    def _tell(self, waits_for: str | None) -> None:
+        """Write the one line that says why consumption stopped, or that it goes on."""
+        if waits_for is None:
+            self._log.info("going_on", waited_for=self._waits_for)
+        else:
+            detail = self._parts.gauged.delivery.breaker.detail
+            self._log.warning("waiting", reason=waits_for, detail=detail)
+        self._waits_for = waits_for

@@ -1,0 +1,207 @@
+"""From a Kafka record's value to a Segment event.
+
+Every datum that cannot be read is poison with its reason, whatever its bytes: lengths are bounded
+by the value's own, depth by `rewrite`. With a writer's schema in the settings every value is a bare
+datum, for its first bytes may look like a framing by chance; without one, see `framing`.
+"""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, cast
+
+from fastavro import schemaless_reader
+
+from consumer.avro import framing
+from consumer.avro.plan import make_plan
+from consumer.avro.schemas import index, read
+from consumer.avro.values import open_object
+from consumer.errors import DeadLetterReason, PoisonError, StartError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from consumer.avro.plan import Plan
+    from consumer.model import Event, Value
+
+    Raw: TypeAlias = dict[str, Any]  # whatever the writer's schema says
+
+MAX_BYTES: Final = 1 << 20
+
+
+class Schemas(Protocol):
+    """Where the schemas of Confluent's framing come from: the registry."""
+
+    def schema(self, schema_id: int) -> tuple[str, ...]:
+        """Return the schema of *schema_id* as JSON text, after those that it refers to.
+
+        Raises:
+            PoisonError: UNKNOWN_SCHEMA, UNUSABLE_SCHEMA.
+            UnavailableError: the registry does not answer as one.
+        """
+
+
+class Decoder:
+    """Decodes values; remembers a plan for each schema, and that a schema is unusable.
+
+    *registry*: None where the settings name none. *writer_schema*: a file, which makes every value
+    a bare datum. *schemas* and *more_schemas*: folders of the schemas of single-object framing.
+    *max_bytes*: the largest value that is looked at.
+
+    Raises:
+        StartError: *writer_schema* or a file of *schemas* cannot be used.
+    """
+
+    def __init__(
+        self,
+        *,
+        registry: Schemas | None,
+        writer_schema: Path | None,
+        schemas: Path,
+        more_schemas: Path | None = None,
+        max_bytes: int = MAX_BYTES,
+    ) -> None:
+        self._registry = registry
+        self._known = index(schemas, *([more_schemas] if more_schemas else []))
+        self._writer = None if writer_schema is None else _writer_plan(writer_schema)
+        self._max_bytes = max_bytes
+        self._plans: dict[bytes, Plan] = {}
+        self._unusable: dict[bytes, str] = {}
+
+    def __call__(self, value: bytes) -> Event:
+        """Return the event that *value* holds.
+
+        Raises:
+            PoisonError: it holds none; no other value is at fault.
+            UnavailableError: the registry does not answer; the value may be good.
+        """
+        if len(value) > self._max_bytes:
+            raise PoisonError(
+                DeadLetterReason.TOO_LARGE,
+                f"expected at most {self._max_bytes} bytes, came {len(value)}",
+            )
+        if self._writer is not None:
+            return _read(self._writer, value, 0)
+        header = value[: _header_bytes(value)]
+        plan = self._plans.get(header) or self._make_plan(header)
+        return _read(plan, value, len(header))
+
+    def _make_plan(self, header: bytes) -> Plan:
+        _check_framing(header)
+        if (detail := self._unusable.get(header)) is not None:
+            raise PoisonError(DeadLetterReason.UNUSABLE_SCHEMA, detail)
+        try:
+            plan = self._plans[header] = make_plan(self._look_up(header))
+        except PoisonError as error:
+            if error.reason is DeadLetterReason.UNUSABLE_SCHEMA:  # unknown ones may become known
+                self._unusable[header] = error.detail
+            raise
+        return plan
+
+    def _look_up(self, header: bytes) -> tuple[str, ...]:
+        if header.startswith(framing.SINGLE_OBJECT):
+            fingerprint = framing.fingerprint(header)
+            if (known := self._known.get(fingerprint)) is not None:
+                return (known,)
+            raise _unknown(
+                f"fingerprint {fingerprint.hex()} is of no known schema;"
+                " put the writer's into the folder that SEG_SCHEMAS__FOLDER names"
+            )
+        schema_id = framing.schema_id(header)
+        if self._registry is not None:
+            return self._registry.schema(schema_id)
+        raise _unknown(
+            f"id {schema_id} is a schema registry's, and the settings name none:"
+            " set SEG_SCHEMA_REGISTRY__URL"
+        )
+
+
+def _check_framing(header: bytes) -> None:
+    if not header.startswith((framing.CONFLUENT, framing.SINGLE_OBJECT)):
+        raise PoisonError(
+            DeadLetterReason.UNKNOWN_FRAMING,
+            "expected 00 and a schema id (Confluent) or C3 01 and a fingerprint (single-object),"
+            f" came {_first_byte(header)}; for bare datums set SEG_SCHEMAS__WRITER to the file of"
+            " the writer's schema",
+        )
+    if len(header) < _header_bytes(header):
+        raise _bad_avro(f"a whole framing, came {len(header)} bytes in all")
+
+
+def _header_bytes(value: bytes) -> int:
+    confluent = value[:1] == framing.CONFLUENT
+    return framing.CONFLUENT_BYTES if confluent else framing.SINGLE_OBJECT_BYTES
+
+
+def _first_byte(value: bytes) -> str:
+    if not value:
+        return "an empty value"
+    return "what looks like JSON text" if value[0] in b"{[" else f"the first byte {value[0]:02X}"
+
+
+def _read(plan: Plan, value: bytes, start: int) -> Event:
+    buffer = BytesIO(value)
+    buffer.seek(start)
+    try:
+        event = cast("Raw", schemaless_reader(buffer, plan.schema, None))
+    except (EOFError, LookupError, UnicodeDecodeError) as error:
+        detail = f"a datum of the writer's schema, came one that raises {type(error).__name__}"
+        raise _bad_avro(f"{detail} near byte {buffer.tell()} of {len(value)}") from None
+    if buffer.tell() < len(value):
+        raise PoisonError(
+            DeadLetterReason.TRAILING_BYTES,
+            f"expected the datum to end the value, came {len(value) - buffer.tell()} bytes more;"
+            " was it written with another schema?",
+        )
+    _tidy(plan, event)
+    return cast("Event", event)
+
+
+def _tidy(plan: Plan, event: Raw) -> None:
+    """Give the fields of *event* the types that `Event` promises."""
+    for name in plan.ignored:
+        del event[name]
+    for name in plan.objects:
+        value = event[name]
+        if value is not None and type(value) is not dict:
+            event[name] = open_object(value, name)
+    for name in plan.texts:
+        event[name] = _as_text(event[name], name)
+    for name in plan.instants:
+        _check_instant(event[name], name)
+    if event["type"] is None:
+        raise PoisonError(DeadLetterReason.BAD_ENVELOPE, "type: expected text, came null")
+
+
+def _as_text(value: Value, name: str) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    raise PoisonError(
+        DeadLetterReason.BAD_ENVELOPE,
+        f"{name}: expected text or an integer, came {type(value).__name__}",
+    )
+
+
+def _check_instant(value: Value, name: str) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | str | None):
+        raise PoisonError(
+            DeadLetterReason.BAD_ENVELOPE,
+            f"{name}: expected milliseconds or text, came {type(value).__name__}",
+        )
+
+
+def _bad_avro(expected: str) -> PoisonError:
+    return PoisonError(DeadLetterReason.BAD_AVRO, f"expected {expected}")
+
+
+def _unknown(detail: str) -> PoisonError:
+    return PoisonError(DeadLetterReason.UNKNOWN_SCHEMA, detail)
+
+
+def _writer_plan(path: Path) -> Plan:
+    try:
+        return make_plan((read(path),))
+    except PoisonError as error:
+        raise StartError(f"SEG_SCHEMAS__WRITER: {path}: {error.detail}") from None

@@ -1,0 +1,96 @@
+"""The command line: `seg-consumer COMMAND`.
+
+    exit code 0    done
+              1    failed: the text says what to do
+              2    wrong usage or settings: nothing was started
+
+A command's module is imported only when it is asked for.
+"""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from consumer.errors import ConsumerError, SettingsError
+
+if TYPE_CHECKING:
+    from consumer.settings import Settings
+
+COMMANDS = ("run", "demo", "translate", "config", "produce", "dead-letters", "sandbox")
+
+NEEDS_NO_SEG = {"SEG_DELIVERY__WEBSITE_ID": "00000000-0000-0000-0000-000000000000"}
+"""Stands in for the key in commands that do not call Seg."""
+
+
+class Commands(click.Group):
+    """Finds a command in its module, `consumer.commands.<name>`."""
+
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        """Return the commands in the order in which a newcomer meets them."""
+        return list(COMMANDS)
+
+    def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return the command named *cmd_name*; None where there is none."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"consumer.commands.{cmd_name.replace('-', '_')}")
+        command: click.Command = module.command
+        return command
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command; an error of ours becomes its text and an exit code, never a stack."""
+        try:
+            return super().invoke(ctx)
+        except SettingsError as error:
+            _fail(error.problems, 2)
+        except ConsumerError as error:
+            _fail([str(error)], 1)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(version("seg-consumer"), prog_name="seg-consumer")
+@click.option(
+    "--config",
+    "file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Settings as YAML or TOML; the environment goes before them.",
+)
+@click.option(
+    "--secrets",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A folder of files named like the variables, as Kubernetes mounts secrets.",
+)
+@click.pass_context
+def cli(ctx: click.Context, file: Path | None, secrets: Path | None) -> None:
+    """Deliver Segment events from Kafka to Seg, at least once and in order for each key."""
+    ctx.obj = {"file": file, "secrets_dir": secrets}
+
+
+def load_settings(ctx: click.Context, defaults: dict[str, str] | None = None) -> Settings:
+    """Return the settings that the environment, `--secrets` and `--config` give.
+
+    *defaults* stand in for what the environment lacks: for commands that need less.
+
+    Raises:
+        SettingsError: with every problem at once.
+    """
+    from consumer.settings import load  # noqa: PLC0415 - not every command needs settings
+
+    return load(env={**(defaults or {}), **os.environ}, **ctx.obj)
+
+
+def _fail(problems: tuple[str, ...] | list[str], code: int) -> NoReturn:
+    for problem in problems:
+        click.echo(f"seg-consumer: {problem}", err=True)
+    raise SystemExit(code)
+
+
+def main() -> None:
+    """Run the command that the arguments name."""
+    cli(prog_name="seg-consumer")

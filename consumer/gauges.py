@@ -1,0 +1,80 @@
+"""What is measured rather than counted: refreshed before a tally is published."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from consumer.seg.breaker import OpenReason
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from consumer.assignment import Assignment
+    from consumer.backpressure import Backpressure
+    from consumer.ledger import Ledger
+    from consumer.metrics import Tally
+    from consumer.model import Partition
+    from consumer.ports import DeadLetters
+    from consumer.seg.delivery import Delivery
+
+
+class Gauged(NamedTuple):
+    """The parts whose state is shown."""
+
+    assignment: Assignment
+    backpressure: Backpressure
+    delivery: Delivery
+    dead_letters: DeadLetters
+
+
+def refresh(tally: Tally, parts: Gauged) -> None:
+    """Write the state of *parts* into *tally*."""
+    owned = len(parts.assignment.ledgers)
+    delivery = parts.delivery
+    tally.assigned_partitions = owned
+    tally.paused_partitions = parts.backpressure.paused_partitions(owned)
+    tally.dead_letters_pending = parts.dead_letters.pending
+    tally.requests_in_flight = delivery.requests_in_flight
+    tally.concurrency_limit = delivery.concurrency.limit
+    tally.request_rate_limit = delivery.rate.limit
+    tally.batches_retrying = delivery.retrying
+    for reason in OpenReason:
+        tally.breaker_open[(reason,)] = int(delivery.breaker.reason is reason)
+
+
+def refresh_lag(
+    tally: Tally,
+    ledgers: Mapping[Partition, Ledger],
+    end_offsets: Mapping[Partition, int],
+    now_ms: float,
+) -> None:
+    """Write how far each partition is behind; *end_offsets* where they are known."""
+    for partition, ledger in ledgers.items():
+        labels = (partition.topic, str(partition.number))
+        position = ledger.position
+        if position is None:
+            continue
+        tally.position_offset[labels] = position
+        if ledger.committed is not None:
+            tally.committed_offset[labels] = ledger.committed.position
+        end = end_offsets.get(partition)
+        if end is not None:
+            lag = max(0, end - position)
+            tally.lag_records[labels] = lag
+            age_s = _age_s(ledger, now_ms) if lag else 0.0
+            if age_s is None:
+                tally.lag_seconds.pop(labels, None)
+            else:
+                tally.lag_seconds[labels] = age_s
+
+
+def _age_s(ledger: Ledger, now_ms: float) -> float | None:
+    """Return the age of the oldest unfinished record, or of the newest read where none is.
+
+    The second is a bound from above: what has not been read is younger than what has. None where
+    nothing was read, or where the log has no timestamps.
+    """
+    timestamp_ms = ledger.oldest_timestamp_ms
+    if timestamp_ms is None:
+        timestamp_ms = ledger.newest_timestamp_ms
+    return None if timestamp_ms is None else max(0.0, now_ms - timestamp_ms) / 1000

@@ -1,0 +1,232 @@
+"""Topics, rights and offsets, seen from outside the group; asking changes nothing.
+
+A broker without an authorizer grants everything. One that does not tell what it grants (an old one,
+the embedded one) is believed to grant it: the first refusal then says so.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+
+from confluent_kafka import (
+    ConsumerGroupTopicPartitions,
+    KafkaError,
+    KafkaException,
+    TopicCollection,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient, ConfigResource, OffsetSpec, ResourceType
+
+from consumer.errors import StartError
+from consumer.kafka.config import admin_config, make
+from consumer.kafka.problems import code_of
+from consumer.kafka.reach import reach
+from consumer.model import Partition
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from confluent_kafka.admin import AclOperation, TopicMetadata
+
+    from consumer.settings import KafkaSettings
+    from consumer.timing import Clock
+
+ASK_TIMEOUT_S: Final = 30.0
+
+Rights = frozenset[str]
+"""Kafka's words for what a principal may do, such as READ."""
+
+_MISSING: Final = KafkaError.UNKNOWN_TOPIC_OR_PART
+_HIDDEN: Final = KafkaError.TOPIC_AUTHORIZATION_FAILED
+_FORMING: Final = frozenset(
+    {
+        KafkaError.NOT_COORDINATOR,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    }
+)
+_FORMING_S: Final = 10.0
+
+
+class Topic(NamedTuple):
+    """What the principal can see of a topic."""
+
+    state: Literal["there", "missing", "hidden"]
+    """`hidden` is one that the principal may not DESCRIBE; it may be missing as well."""
+    partitions: int
+    rights: Rights | None
+    """None where the broker does not tell."""
+
+    def grants(self, right: str) -> bool:
+        """Tell whether the principal may do *right*, as far as the broker tells."""
+        return self.state != "hidden" and (self.rights is None or right in self.rights)
+
+
+class Standing(NamedTuple):
+    """A group's place in a partition."""
+
+    partition: Partition
+    committed: int | None
+    """None where nothing is committed."""
+    low: int
+    """The oldest offset that the log still has."""
+    high: int
+    """The log's end."""
+
+
+class Cluster:
+    """Asks the brokers that *settings* name."""
+
+    def __init__(self, settings: KafkaSettings, clock: Clock) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._errors: list[KafkaError] = []
+        self.admin = make(AdminClient, admin_config(settings), error_cb=self._errors.append)
+
+    def reach(self, timeout_s: float) -> Mapping[str, TopicMetadata]:
+        """Return the topics that the principal may see, once a broker answers.
+
+        Raises:
+            UnreachableError: none does within *timeout_s*; with the setting to look at.
+        """
+        return reach(
+            self.admin, self._errors, self._settings, timeout_s=timeout_s, clock=self._clock
+        )
+
+    def topics(self, names: Iterable[str]) -> dict[str, Topic]:
+        """Return what can be seen of each of *names*.
+
+        Raises:
+            StartError: the brokers do not tell.
+        """
+        wanted = list(dict.fromkeys(names))
+        if not wanted:
+            return {}
+        answers = self.admin.describe_topics(
+            TopicCollection(wanted),
+            include_authorized_operations=True,
+            request_timeout=ASK_TIMEOUT_S,
+        )
+        found = {}
+        for name, answer in answers.items():
+            try:
+                told = answer.result()
+            except KafkaException as error:
+                found[name] = _unseen(name, error)
+            else:
+                rights = _rights(told.authorized_operations)
+                found[name] = Topic("there", len(told.partitions), rights)
+        return found
+
+    def group_rights(self) -> Rights | None:
+        """Return what the principal may do with the group; None where the broker does not tell."""
+        group = self._settings.group_id
+        deadline_s = self._clock.monotonic_s() + _FORMING_S
+        while True:
+            answers = self.admin.describe_consumer_groups(
+                [group], include_authorized_operations=True, request_timeout=ASK_TIMEOUT_S
+            )
+            try:
+                return _rights(answers[group].result().authorized_operations)
+            except KafkaException as error:
+                code = error.args[0].code()
+            if code == KafkaError.GROUP_AUTHORIZATION_FAILED:
+                return frozenset()
+            # The first question about any group makes the brokers create the topic of offsets.
+            if code not in _FORMING or self._clock.monotonic_s() > deadline_s:
+                return None
+
+    def standings(self, topics: Mapping[str, int]) -> list[Standing]:
+        """Return where the group stands in each partition of *topics*, numbers of them by name.
+
+        Raises:
+            StartError: the brokers do not tell.
+        """
+        places = [
+            TopicPartition(name, number)
+            for name, count in topics.items()
+            for number in range(count)
+        ]
+        if not places:
+            return []
+        try:
+            committed = self._committed(places)
+            low = self._ends(places, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
+            high = self._ends(places, OffsetSpec.latest())  # type: ignore[no-untyped-call]
+        except KafkaException as error:
+            raise StartError(f"Kafka does not tell the offsets: {code_of(error)}") from error
+        return [Standing(it, committed.get(it), low[it], high[it]) for it in low]
+
+    def largest_record_bytes(self, topic: str) -> int | None:
+        """Return the topic's `max.message.bytes`; None where the broker does not tell."""
+        resource = ConfigResource(ResourceType.TOPIC, topic)
+        try:
+            answers = self.admin.describe_configs([resource], request_timeout=ASK_TIMEOUT_S)
+            entry = answers[resource].result().get("max.message.bytes")
+        except KafkaException:
+            return None
+        return None if entry is None or entry.value is None else int(entry.value)
+
+    def _committed(self, places: Sequence[TopicPartition]) -> dict[Partition, int]:
+        asked = ConsumerGroupTopicPartitions(self._settings.group_id, list(places))
+        answers = self.admin.list_consumer_group_offsets([asked], request_timeout=ASK_TIMEOUT_S)
+        told = answers[self._settings.group_id].result().topic_partitions or []
+        return {Partition(it.topic, it.partition): it.offset for it in told if it.offset >= 0}
+
+    def _ends(self, places: Sequence[TopicPartition], end: OffsetSpec) -> dict[Partition, int]:
+        answers = self.admin.list_offsets(dict.fromkeys(places, end), request_timeout=ASK_TIMEOUT_S)
+        return {
+            Partition(place.topic, place.partition): answer.result().offset
+            for place, answer in answers.items()
+        }
+
+
+def _rights(operations: Iterable[AclOperation] | None) -> Rights | None:
+    return None if operations is None else frozenset(operation.name for operation in operations)
+
+
+def _unseen(name: str, error: KafkaException) -> Topic:
+    match error.args[0].code():
+        case code if code == _MISSING:
+            return Topic("missing", 0, None)
+        case code if code == _HIDDEN:
+            return Topic("hidden", 0, None)
+        case _:
+            raise StartError(f"Kafka does not tell about the topic {name}: {code_of(error)}")
+
+
+def topic_problem(name: str, topic: Topic) -> str | None:
+    """Return why *topic* cannot be read, and what to do; None where it can."""
+    if topic.state == "missing":
+        return f"the topic {name} does not exist: check SEG_KAFKA__TOPICS"
+    if not topic.grants("READ"):
+        return (
+            f"the topic {name} cannot be read: grant the principal READ and DESCRIBE on it, or"
+            " check SEG_KAFKA__TOPICS"
+        )
+    return None
+
+
+def group_problem(group_id: str, rights: Rights | None) -> str | None:
+    """Return why the group cannot be joined, and what to do; None where it can."""
+    if rights is None or "READ" in rights:
+        return None
+    return (
+        f"the group {group_id} cannot be joined: grant the principal READ on it, or check"
+        " SEG_KAFKA__GROUP_ID"
+    )
+
+
+def grave_problem(name: str, topic: Topic, *, create: bool) -> str | None:
+    """Return why the dead-letter topic cannot be written, and what to do; None where it can."""
+    if not topic.grants("WRITE"):
+        return (
+            f"the dead-letter topic {name} cannot be written: grant the principal WRITE and"
+            " DESCRIBE on it, or check SEG_DEAD_LETTER__TOPIC"
+        )
+    if topic.state == "missing" and not create:
+        return (
+            f"the dead-letter topic {name} does not exist: create it, or set"
+            " SEG_DEAD_LETTER__CREATE to true"
+        )
+    return None

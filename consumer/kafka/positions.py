@@ -1,0 +1,135 @@
+"""Where reading starts: at the committed offset, or where the operator says; never by a jump.
+
+librdkafka has one setting, `auto.offset.reset`, for a group without a committed offset and for
+an offset that is no longer in the log. The first is a beginning and the second a loss, so they
+are two settings here, and librdkafka's own is always `error`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
+
+from consumer.checkpoint import UnreadableError, decode
+from consumer.errors import StartError
+from consumer.kafka.problems import code_of
+from consumer.ledger import Checkpoint
+from consumer.model import Partition
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
+
+    from consumer.settings import KafkaSettings
+
+ASK_TIMEOUT_S = 30.0
+"""How long the broker may take to tell the committed offsets, or where a partition ends."""
+
+
+class Positions:
+    """Asks the group and the log where partitions start."""
+
+    def __init__(
+        self, consumer: Consumer, settings: KafkaSettings, log: FilteringBoundLogger
+    ) -> None:
+        self._consumer = consumer
+        self._settings = settings
+        self._log = log
+
+    def of(self, places: list[TopicPartition]) -> dict[Partition, Checkpoint | None]:
+        """Return what the group has committed of each partition; None where it has nothing.
+
+        Raises:
+            StartError: the broker does not tell.
+        """
+        if not places:
+            return {}
+        try:
+            committed = self._consumer.committed(places, timeout=ASK_TIMEOUT_S)
+        except KafkaException as error:
+            raise self._untold(code_of(error)) from error
+        for place in committed:
+            if place.error is not None:  # that is not an absent offset
+                raise self._untold(place.error.name())
+        return {Partition(p.topic, p.partition): self._checkpoint(p) for p in committed}
+
+    def _untold(self, code: str) -> StartError:
+        return StartError(
+            f"Kafka did not tell the committed offsets of the group {self._settings.group_id} "
+            f"within {ASK_TIMEOUT_S:.0f} s: {code}"
+        )
+
+    def first(self, partition: Partition, checkpoint: Checkpoint | None) -> int:
+        """Return the offset to read first, librdkafka's own word for the beginning included.
+
+        Raises:
+            StartError: nothing is committed and the operator wants to be asked.
+        """
+        if checkpoint is not None:
+            return checkpoint.position
+        choice = self._settings.auto_offset_reset
+        if choice == "earliest":
+            return int(OFFSET_BEGINNING)
+        if choice == "error":
+            raise StartError(
+                f"{partition.topic}/{partition.number}: the group {self._settings.group_id} has "
+                "committed no offset. Set SEG_KAFKA__AUTO_OFFSET_RESET to earliest or latest to "
+                "say where it starts, or commit an offset by hand."
+            )
+        end = self._watermarks(partition)[1]
+        # Committed at once: after a crash before the first record, the end would be another one.
+        place = TopicPartition(partition.topic, partition.number, end)
+        self._consumer.commit(offsets=[place], asynchronous=False)
+        return end
+
+    def jump(self, partition: Partition, error: KafkaError) -> Checkpoint:
+        """Return where to go on, the offset to go on from being gone.
+
+        Raises:
+            StartError: the operator wants to be asked, which is the default.
+        """
+        choice = self._settings.on_offset_out_of_range
+        if choice == "error":
+            raise StartError(
+                f"{partition.topic}/{partition.number}: the offset to go on from is not in the log "
+                f"({error.str()}). Records may have been deleted before they were read. Set "
+                "SEG_KAFKA__ON_OFFSET_OUT_OF_RANGE to earliest or latest to go on from there, or "
+                "set the group's offset by hand."
+            )
+        low, high = self._watermarks(partition)
+        offset = low if choice == "earliest" else high
+        self._log.warning("offset_out_of_range", partition=partition, went_on_at=choice)
+        return Checkpoint(offset, offset, ())
+
+    def restart(self, partition: Partition, offset: int, *, cooperative: bool) -> None:
+        """Read *partition* from *offset* on: librdkafka has stopped, and so cannot seek."""
+        place = TopicPartition(partition.topic, partition.number, offset)
+        if cooperative:
+            self._consumer.incremental_unassign([place])
+            self._consumer.incremental_assign([place])
+            return
+        # An eager group is assigned as a whole: the others go on where they are.
+        places = {(it.topic, it.partition): it for it in self._consumer.assignment()}
+        for read in self._consumer.position(list(places.values())):
+            if read.offset >= 0:
+                places[read.topic, read.partition] = read
+        self._consumer.assign(list((places | {(place.topic, place.partition): place}).values()))
+
+    def _watermarks(self, partition: Partition) -> tuple[int, int]:
+        place = TopicPartition(partition.topic, partition.number)
+        try:
+            return self._consumer.get_watermark_offsets(place, timeout=ASK_TIMEOUT_S)
+        except KafkaException as error:
+            raise StartError(
+                f"{partition.topic}/{partition.number}: Kafka did not tell where it begins and ends"
+                f": {code_of(error)}"
+            ) from error
+
+    def _checkpoint(self, place: TopicPartition) -> Checkpoint | None:
+        if place.offset < 0:
+            return None
+        try:
+            return decode(place.offset, place.metadata)
+        except UnreadableError as error:
+            self._log.warning("commit_metadata_unreadable", reason=str(error))
+            return Checkpoint(place.offset, place.offset, ())

@@ -1,0 +1,77 @@
+"""What Kafka's errors mean here: which end the program, and which setting to look at.
+
+An error that waiting may heal is counted and logged; librdkafka goes on by itself. One that it
+cannot heal ends the program with a text that names the setting.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from confluent_kafka import KafkaError, KafkaException
+
+from consumer.errors import StartError
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
+
+    from consumer.metrics import Tally
+
+ADVICE: dict[int, str] = {
+    KafkaError.TOPIC_AUTHORIZATION_FAILED: (
+        "the principal may not read the topic: grant it READ and DESCRIBE on SEG_KAFKA__TOPICS"
+    ),
+    KafkaError.GROUP_AUTHORIZATION_FAILED: (
+        "the principal may not use the group: grant it READ on SEG_KAFKA__GROUP_ID"
+    ),
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED: (
+        "the principal may not write idempotently: grant it WRITE on the dead-letter topic"
+    ),
+    KafkaError.FENCED_INSTANCE_ID: (
+        "another member has the same SEG_KAFKA__GROUP_INSTANCE_ID: each pod needs its own"
+    ),
+    KafkaError.INVALID_GROUP_ID: "the broker refuses SEG_KAFKA__GROUP_ID",
+    KafkaError.INCONSISTENT_GROUP_PROTOCOL: (
+        "other members of the group use another SEG_KAFKA__ASSIGNMENT_STRATEGY"
+    ),
+    KafkaError.UNSUPPORTED_ASSIGNOR: "the broker does not know the assignor of the group",
+}
+"""Errors that waiting does not heal, and what to do about each."""
+
+
+class Problems:
+    """Where the errors of one client go: to the log, to the metrics, or to the end."""
+
+    def __init__(self, tally: Tally, log: FilteringBoundLogger) -> None:
+        self._tally = tally
+        self._log = log
+        self._fatal: StartError | None = None
+
+    def note(self, error: KafkaError) -> None:
+        """Count and log *error*; remember it where it is one that ends the program.
+
+        This is the client's `error_cb`: it runs inside a poll, where raising is not possible.
+        """
+        name = error.name()
+        labels = (name,)
+        self._tally.kafka_errors[labels] = self._tally.kafka_errors.get(labels, 0) + 1
+        advice = ADVICE.get(error.code())
+        if advice is not None or error.fatal():
+            self._fatal = StartError(f"Kafka: {name}: {advice or error.str()}")
+        else:
+            self._log.warning("kafka_error", reason=name, detail=error.str())
+
+    def raise_fatal(self) -> None:
+        """Raise the error that ended the client, if one did.
+
+        Raises:
+            StartError: with what to do about it.
+        """
+        if self._fatal is not None:
+            raise self._fatal
+
+
+def code_of(error: KafkaException) -> str:
+    """Return the name of the error that *error* carries, such as `_TIMED_OUT`."""
+    cause = error.args[0]
+    return cause.name() if isinstance(cause, KafkaError) else type(error).__name__

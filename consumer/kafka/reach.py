@@ -1,0 +1,188 @@
+"""Whether the brokers let us in; where they do not, which setting to look at.
+
+librdkafka tries again for ever, and a question to it ends in a mere time-out: the reason only comes
+by its `error_cb`, and not all of it. What it leaves out is looked up here: why a certificate does
+not stand, and whether somebody listens at all.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from confluent_kafka import KafkaError, KafkaException
+
+from consumer.errors import StartError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from confluent_kafka.admin import AdminClient, TopicMetadata
+
+    from consumer.settings import KafkaSettings
+    from consumer.timing import Clock
+
+SURE_AFTER_S: Final = 1.0
+"""A refused login or certificate that is refused again until then is no accident."""
+
+_ASK_S: Final = 0.5
+_LOOK_S: Final = 2.0
+_DEFAULT_PORT: Final = 9092
+
+
+class Stage(StrEnum):
+    """How far a connection comes."""
+
+    BROKERS = "brokers"
+    TLS = "tls"
+    LOGIN = "login"
+
+
+class UnreachableError(StartError):
+    """The brokers do not let us in; *stage* is what failed, all before it is fine."""
+
+    def __init__(self, stage: Stage, text: str) -> None:
+        self.stage = stage
+        super().__init__(text)
+
+
+class Cause(NamedTuple):
+    """Why it failed, and what to do."""
+
+    stage: Stage
+    text: str
+
+
+def reach(
+    admin: AdminClient,
+    errors: list[KafkaError],
+    settings: KafkaSettings,
+    *,
+    timeout_s: float,
+    clock: Clock,
+) -> Mapping[str, TopicMetadata]:
+    """Return the topics that the principal may see, once a broker answers.
+
+    *errors* is where the `error_cb` of *admin* puts what it hears.
+
+    Raises:
+        UnreachableError: none does within *timeout_s*, or none will ever let us in.
+    """
+    start_s = clock.monotonic_s()
+    while True:
+        try:
+            return admin.list_topics(timeout=_ASK_S).topics
+        except KafkaException:
+            admin.poll(_ASK_S)
+            waited_s = clock.monotonic_s() - start_s
+        if waited_s >= min(SURE_AFTER_S, timeout_s):
+            cause = cause_of(errors, settings, waited_s)
+            if cause.stage is not Stage.BROKERS or waited_s >= timeout_s:
+                raise UnreachableError(cause.stage, cause.text)
+
+
+def cause_of(errors: Sequence[KafkaError], settings: KafkaSettings, waited_s: float) -> Cause:
+    """Return what *errors*, all that the client said in *waited_s*, come from."""
+    texts = [error.str() for error in errors]
+    for error, text in zip(errors, texts, strict=True):
+        if error.code() == KafkaError._AUTHENTICATION:  # noqa: SLF001 - its public name
+            return _login(text, settings)
+    for text in texts:
+        if "PLAINTEXT broker listener" in text:
+            return _other_protocol(settings, "the brokers do not speak TLS there")
+        if "verify failed" in text:
+            return _certificate(settings)
+        if "alert" in text:
+            return Cause(
+                Stage.TLS,
+                "the brokers refuse the client's certificate, or miss one: check that"
+                " SEG_KAFKA__SSL_CERTIFICATE_FILE and SEG_KAFKA__SSL_KEY_FILE are set, not expired"
+                f" and by an authority that the brokers know ({text})",
+            )
+    if any("failed" in text for text in texts) or not _listens(settings):
+        return _away(settings, waited_s, next((text for text in texts if "failed" in text), ""))
+    return _other_protocol(settings, "they accept the connection and then hang up or keep silent")
+
+
+def _login(text: str, settings: KafkaSettings) -> Cause:
+    if "mechanism" in text and "supported" in text:
+        look_at = "SEG_KAFKA__SASL_MECHANISM"
+    elif settings.sasl_mechanism == "OAUTHBEARER":
+        look_at = (
+            "SEG_KAFKA__OAUTHBEARER_TOKEN_ENDPOINT_URL, SEG_KAFKA__OAUTHBEARER_CLIENT_ID,"
+            " SEG_KAFKA__OAUTHBEARER_CLIENT_SECRET and SEG_KAFKA__OAUTHBEARER_SCOPE"
+        )
+    else:
+        look_at = "SEG_KAFKA__SASL_USERNAME and SEG_KAFKA__SASL_PASSWORD"
+    return Cause(Stage.LOGIN, f"the login to Kafka fails: check {look_at} ({text})")
+
+
+def _other_protocol(settings: KafkaSettings, what: str) -> Cause:
+    protocol = settings.security_protocol
+    return Cause(
+        Stage.TLS,
+        f"the brokers of SEG_KAFKA__BOOTSTRAP_SERVERS ({settings.bootstrap_servers}) do not take"
+        f" {protocol}: {what}. Check SEG_KAFKA__SECURITY_PROTOCOL and the port.",
+    )
+
+
+def _away(settings: KafkaSettings, waited_s: float, text: str) -> Cause:
+    return Cause(
+        Stage.BROKERS,
+        f"no broker of SEG_KAFKA__BOOTSTRAP_SERVERS ({settings.bootstrap_servers}) answered within"
+        f" {waited_s:.0f} s: check the address, and that the brokers run and can be reached from"
+        " here" + (f" ({text})" if text else ""),
+    )
+
+
+def _certificate(settings: KafkaSettings) -> Cause:
+    """Ask the broker for its certificate again: librdkafka does not tell what is wrong with it."""
+    whys = (_objection(address, settings) for address in _addresses(settings))
+    why = next((why for why in whys if why is not None), "it is not trusted")
+    if "expired" in why:
+        advice = "have it renewed; no setting here helps"
+    elif "match" in why:
+        advice = "SEG_KAFKA__BOOTSTRAP_SERVERS must use a name that is in it"
+    else:
+        advice = "SEG_KAFKA__SSL_CA_FILE must hold the authority that vouches for the brokers"
+    return Cause(Stage.TLS, f"the brokers' certificate is refused, {why}: {advice}")
+
+
+def _objection(address: tuple[str, int], settings: KafkaSettings) -> str | None:
+    """Return what is wrong with the certificate at *address*; None where nothing is."""
+    context = ssl.create_default_context(cafile=settings.ssl_ca_file)
+    try:
+        with (
+            socket.create_connection(address, _LOOK_S) as connection,
+            context.wrap_socket(connection, server_hostname=address[0]),
+        ):
+            return None
+    except ssl.SSLCertVerificationError as error:
+        return error.verify_message
+    except OSError:
+        return None
+
+
+def _listens(settings: KafkaSettings) -> bool:
+    """Tell whether anybody accepts a connection at one of the addresses."""
+    for address in _addresses(settings):
+        try:
+            socket.create_connection(address, _LOOK_S).close()
+        except OSError:
+            continue
+        return True
+    return False
+
+
+def _addresses(settings: KafkaSettings) -> list[tuple[str, int]]:
+    """Return the brokers to ask first, as the socket module takes them."""
+    found = []
+    for server in settings.bootstrap_servers.split(","):
+        _, _, place = server.strip().rpartition("://")
+        host, colon, port = place.rpartition(":")
+        whole = bool(colon) and port.isdigit()
+        name = host if whole else place
+        found.append((name.strip("[]"), int(port) if whole else _DEFAULT_PORT))
+    return found

@@ -1,0 +1,69 @@
+"""A topic from its beginning to the end it has now; for people and tools, with no group."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
+from consumer.errors import StartError
+from consumer.kafka.config import client_config, make
+from consumer.kafka.problems import code_of
+from consumer.kafka.records import record_of
+from consumer.model import Partition
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from consumer.kafka.config import Config
+    from consumer.model import Record
+    from consumer.settings import KafkaSettings
+
+ASK_TIMEOUT_S = 30.0
+
+
+def read_topic(settings: KafkaSettings, topic: str) -> Iterator[Record]:
+    """Yield every record that is in *topic* now, partition by partition.
+
+    Raises:
+        StartError: the topic is missing, may not be read, or the brokers do not answer.
+    """
+    own: Config = {
+        "group.id": "seg-consumer-reader",  # librdkafka asks for one; it is never joined
+        "enable.auto.commit": False,
+        "enable.partition.eof": True,
+        "auto.offset.reset": "earliest",
+    }
+    consumer = make(Consumer, client_config(settings) | dict(settings.config) | own)
+    try:
+        known = consumer.list_topics(topic, timeout=ASK_TIMEOUT_S).topics[topic]
+        if known.error is not None:
+            raise StartError(f"{topic}: {known.error.str()}")
+        for number in sorted(known.partitions):
+            yield from _read_partition(consumer, Partition(topic, number))
+    except KafkaException as error:
+        raise StartError(f"{topic} cannot be read: {code_of(error)}") from error
+    finally:
+        consumer.close()
+
+
+def _read_partition(consumer: Consumer, partition: Partition) -> Iterator[Record]:
+    place = TopicPartition(partition.topic, partition.number)
+    low, end = consumer.get_watermark_offsets(place, timeout=ASK_TIMEOUT_S)
+    if low == end:
+        return
+    place.offset = low
+    consumer.assign([place])
+    while True:
+        message = consumer.poll(ASK_TIMEOUT_S)
+        if message is None:
+            raise StartError(f"{partition.topic}/{partition.number}: no record came in time")
+        problem = message.error()
+        if problem is not None:
+            if problem.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
+                return
+            raise StartError(f"{partition.topic}/{partition.number}: {problem.str()}")
+        offset = cast("int", message.offset())
+        if offset >= end:
+            return  # written since; else a busy topic would never end
+        yield record_of(message, partition)

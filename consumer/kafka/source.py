@@ -1,0 +1,262 @@
+"""The group's member: records come out, commits go in, partitions come and go.
+
+One thread calls it. In confluent-kafka 2.16 any call from another thread waits until `consume`
+returns, a `consume` for many records waits its whole time-out where there are few, and signals
+wait with it; so an idle poll asks for one record and then for the rest without waiting.
+
+Where reading starts is always explicit: at the committed offset, or, without one, where
+`auto_offset_reset` says. librdkafka itself never jumps.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias, cast
+
+from confluent_kafka import (
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+    libversion,
+)
+
+from consumer.checkpoint import encode
+from consumer.kafka.config import consumer_config, is_cooperative, make
+from consumer.kafka.positions import Positions
+from consumer.kafka.problems import Problems, code_of
+from consumer.kafka.records import record_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+    from structlog.typing import FilteringBoundLogger
+
+    from consumer.ledger import Checkpoint
+    from consumer.metrics import Tally
+    from consumer.model import Partition, Record
+    from consumer.ports import Listener
+    from consumer.settings import KafkaSettings
+
+
+Callback: TypeAlias = "Callable[[Consumer, list[TopicPartition]], None]"
+
+_NOT_IN_THE_LOG = frozenset(
+    {KafkaError._AUTO_OFFSET_RESET, KafkaError._LOG_TRUNCATION}  # noqa: SLF001 - public names
+)
+
+LIBRARY_VERSION = libversion()[0]
+"""librdkafka's."""
+
+
+class KafkaSource:
+    """A consumer of the group; give it a listener with `subscribe` before the first poll."""
+
+    def __init__(self, settings: KafkaSettings, tally: Tally, log: FilteringBoundLogger) -> None:
+        self._settings = settings
+        self._problems = Problems(tally, log)
+        self._cooperative = is_cooperative(settings)
+        self._owned: dict[tuple[str, int], Partition] = {}
+        self._committing: dict[Partition, Checkpoint] = {}
+        self._listener: Listener | None = None
+        self._failure: Exception | None = None
+        self._consumer = make(
+            Consumer,
+            consumer_config(settings),
+            error_cb=self._problems.note,
+            on_commit=self._on_commit,
+        )
+        self._positions = Positions(self._consumer, settings, log)
+
+    def subscribe(self, listener: Listener) -> None:
+        """Join the group; *listener* is told of everything that happens to the assignment."""
+        self._listener = listener
+        self._consumer.subscribe(
+            list(self._settings.topics),
+            on_assign=self._guarded(self._on_assign),
+            on_revoke=self._guarded(self._on_revoke),
+            on_lost=self._guarded(self._on_lost),
+        )
+
+    def poll(self, max_records: int, timeout_s: float) -> list[Record]:
+        """Return up to *max_records*, at once where there are any, else after *timeout_s*.
+
+        Raises:
+            StartError: the group cannot go on, and waiting would not help.
+        """
+        if timeout_s > 0.0:
+            messages = self._consumer.consume(1, timeout_s)
+            if messages and max_records > 1:
+                messages += self._consumer.consume(max_records - 1, 0.0)
+        else:
+            messages = self._consumer.consume(max_records, 0.0)
+        self._raise_failure()
+        records: list[Record] = []
+        for message in messages:
+            error = message.error()
+            if error is not None:
+                self._on_error(error, message)
+                continue
+            partition = self._owner_of(message)
+            if partition is not None:
+                records.append(record_of(message, partition))
+        return records
+
+    def commit(self, checkpoints: Mapping[Partition, Checkpoint]) -> None:
+        """Send a commit for what is owned of *checkpoints*; the listener hears the answer."""
+        owned = self._owned_only(checkpoints)
+        if not owned:
+            return
+        self._committing = owned
+        try:
+            self._consumer.commit(offsets=_offsets(owned), asynchronous=True)
+        except KafkaException as error:
+            self._committing = {}
+            self._tell_listener().commit_answered(owned, code_of(error))
+
+    def commit_now(self, checkpoints: Mapping[Partition, Checkpoint]) -> None:
+        """Commit those of *checkpoints* that are owned, and wait for the answer."""
+        owned = self._owned_only(checkpoints)
+        if not owned:
+            return
+        self._committing = {}  # the answer to an older commit says nothing new
+        try:
+            self._consumer.commit(offsets=_offsets(owned), asynchronous=False)
+        except KafkaException as error:
+            self._tell_listener().commit_answered(owned, code_of(error))
+        else:
+            self._tell_listener().commit_answered(owned, None)
+
+    def pause(self, partitions: Collection[Partition]) -> None:
+        """Read no more of *partitions*."""
+        if partitions:
+            self._consumer.pause([TopicPartition(*partition) for partition in partitions])
+
+    def resume(self, partitions: Collection[Partition]) -> None:
+        """Read *partitions* again."""
+        if partitions:
+            self._consumer.resume([TopicPartition(*partition) for partition in partitions])
+
+    def end_offsets(self) -> dict[Partition, int]:
+        """Return, without asking the broker, the end of each owned partition that is known."""
+        ends: dict[Partition, int] = {}
+        for partition in self._owned.values():
+            place = TopicPartition(*partition)
+            known = self._consumer.get_watermark_offsets(place, cached=True)
+            if known[1] >= 0:
+                ends[partition] = known[1]
+        return ends
+
+    def set_credentials(self, username: str, password: str) -> None:
+        """Log in with these from the next connection on."""
+        self._consumer.set_sasl_credentials(username, password)
+
+    @property
+    def is_member(self) -> bool:
+        """True once the group has taken this consumer in, with partitions or without."""
+        return bool(self._consumer.memberid())
+
+    def close(self) -> None:
+        """Leave the group; the listener is told of what was still owned."""
+        self._consumer.close()
+
+    def _guarded(self, callback: Callback) -> Callback:
+        """Keep an exception of *callback* for the poll it runs in: C code does not pass it on."""
+
+        def call(consumer: Consumer, places: list[TopicPartition]) -> None:
+            try:
+                callback(consumer, places)
+            except Exception as error:  # noqa: BLE001 - raised again by the poll
+                self._failure = error
+
+        return call
+
+    def _raise_failure(self) -> None:
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            raise failure
+        self._problems.raise_fatal()
+
+    def _owner_of(self, message: Message) -> Partition | None:
+        return self._owned.get(cast("tuple[str, int]", (message.topic(), message.partition())))
+
+    def _on_error(self, error: KafkaError, message: Message) -> None:
+        if error.code() in _NOT_IN_THE_LOG:
+            self._out_of_range(message, error)
+            return
+        self._problems.note(error)
+        self._raise_failure()
+
+    def _out_of_range(self, message: Message, error: KafkaError) -> None:
+        """Go on where the operator says, the offset that *message* is about being gone.
+
+        Ahead of it there is just a gap, and what is in flight is still ours to finish. A place
+        before it means that the log is another one, in which the offsets begin anew.
+        """
+        partition, offset = self._owner_of(message), message.offset()
+        if partition is None or offset is None:
+            return
+        checkpoint = self._positions.jump(partition, error)
+        self._positions.restart(partition, checkpoint.position, cooperative=self._cooperative)
+        if checkpoint.position < offset:
+            listener = self._tell_listener()
+            listener.lost([partition])
+            listener.assigned({partition: checkpoint})
+
+    def _on_assign(self, consumer: Consumer, places: list[TopicPartition]) -> None:
+        assigned = self._positions.of(places)
+        for partition in assigned:
+            self._owned[partition.topic, partition.number] = partition
+        starts = [
+            _place(partition, self._positions.first(partition, checkpoint))
+            for partition, checkpoint in assigned.items()
+        ]
+        if self._cooperative:
+            consumer.incremental_assign(starts)
+        else:
+            consumer.assign(starts)
+        self._tell_listener().assigned(assigned)
+
+    def _on_revoke(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._tell_listener().revoked(self._disown(partitions, keep=True))
+        self._disown(partitions, keep=False)
+
+    def _on_lost(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._tell_listener().lost(self._disown(partitions, keep=False))
+
+    def _on_commit(self, error: KafkaError | None, places: list[TopicPartition]) -> None:
+        committing, self._committing = self._committing, {}
+        if not committing:
+            return
+        refused = error or next((place.error for place in places if place.error), None)
+        code = None if refused is None else refused.name()
+        self._tell_listener().commit_answered(committing, code)
+
+    def _disown(self, places: list[TopicPartition], *, keep: bool) -> list[Partition]:
+        keys = [(place.topic, place.partition) for place in places]
+        get = self._owned.get if keep else self._owned.pop
+        return [partition for key in keys if (partition := get(key, None)) is not None]
+
+    def _owned_only(
+        self, checkpoints: Mapping[Partition, Checkpoint]
+    ) -> dict[Partition, Checkpoint]:
+        """Leave out what is another member's: the broker would accept it, and lose records."""
+        return {p: c for p, c in checkpoints.items() if (p.topic, p.number) in self._owned}
+
+    def _tell_listener(self) -> Listener:
+        if self._listener is None:
+            raise RuntimeError("subscribe comes before the first poll")
+        return self._listener
+
+
+def _offsets(checkpoints: Mapping[Partition, Checkpoint]) -> list[TopicPartition]:
+    return [
+        TopicPartition(
+            partition.topic, partition.number, checkpoint.position, metadata=encode(checkpoint)
+        )
+        for partition, checkpoint in checkpoints.items()
+    ]
+
+
+def _place(partition: Partition, offset: int) -> TopicPartition:
+    return TopicPartition(partition.topic, partition.number, offset)

@@ -1,0 +1,156 @@
+"""Order within a lane, concurrency across lanes.
+
+A lane is what must stay in order: one record key, one user or one partition (`ordering.by`).
+Calls of one lane travel one behind the other, calls of different lanes do not wait for each
+other:
+
+    lane a   1 -> 4 -> 5      1 is in flight, 4 and 5 wait behind it
+    lane b   2                2 is in flight
+    lane c   3                3 is ready: the next to be taken
+
+In batch mode several calls of one lane may be taken at once, for the array keeps their order;
+the lane is then blocked until all of them are settled. A lane whose turn is over goes to the end
+of the queue, so a busy key cannot starve the others.
+
+The lane is a chain through its tasks: a key of one call costs one small object. No I/O, no
+clock, no lock.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from consumer.ledger import Ledger
+    from consumer.model import Record, SegCall
+
+
+class Task:
+    """One call on its way to Seg, from the moment its record was translated until it is settled."""
+
+    __slots__ = ("call", "lane", "ledger", "next", "ready_s", "record", "taken")
+
+    def __init__(self, record: Record, call: SegCall, ledger: Ledger) -> None:
+        self.record = record
+        self.call = call
+        self.ledger = ledger
+        self.lane: Lane | None = None
+        self.next: Task | None = None  # the call behind it in its lane
+        self.taken = False
+        self.ready_s = 0.0  # when it came to the head of its lane, monotonic
+
+
+class Lane:
+    """The calls of one key that are not settled."""
+
+    __slots__ = ("blocked", "key", "last", "waiting", "waiting_bytes")
+
+    def __init__(self, key: Hashable) -> None:
+        self.key = key
+        self.last: Task | None = None
+        self.waiting = 0
+        self.waiting_bytes = 0
+        self.blocked = False  # some of it is in flight
+
+
+class Lanes:
+    """The calls that wait for their turn."""
+
+    def __init__(self) -> None:
+        self._lanes: dict[Hashable, Lane] = {}
+        self._ready: deque[Task] = deque()  # the first call of each lane that is not blocked
+        self.ready_calls = 0
+        """How many calls could be taken now."""
+        self.ready_bytes = 0
+        """The bodies of those calls together, bytes."""
+
+    def put(self, key: Hashable, task: Task, now_s: float) -> int:
+        """Add *task* at the end of lane *key*; return how many of that lane now wait."""
+        size = len(task.call.body)
+        lane = self._lanes.get(key)
+        if lane is None:
+            lane = self._lanes[key] = Lane(key)
+            task.ready_s = now_s
+            self._ready.append(task)
+        elif lane.last is not None:
+            lane.last.next = task
+        task.lane = lane
+        lane.last = task
+        lane.waiting += 1
+        lane.waiting_bytes += size
+        if not lane.blocked:
+            self.ready_calls += 1
+            self.ready_bytes += size
+        return lane.waiting
+
+    def first_ready(self) -> Task | None:
+        """Return the call that would be taken next; None where every lane is blocked or empty."""
+        while self._ready:
+            head = self._ready[0]
+            if not head.ledger.closed:
+                return head
+            self._ready.popleft()
+            self._drop(head)
+        return None
+
+    def take(self, max_calls: int, max_bytes: int) -> list[Task]:
+        """Take up to *max_calls* calls of together at most *max_bytes*, longest ready lane first.
+
+        The first is taken whatever its size. Each must be given back to `settle`, and those of
+        one lane in their order.
+        """
+        taken: list[Task] = []
+        room_bytes = max_bytes
+        while len(taken) < max_calls and (head := self.first_ready()) is not None:
+            if taken and len(head.call.body) > room_bytes:
+                break
+            self._ready.popleft()
+            lane = _lane(head)
+            self.ready_calls -= lane.waiting
+            self.ready_bytes -= lane.waiting_bytes
+            lane.blocked = True
+            task: Task | None = head
+            while task is not None and len(taken) < max_calls:
+                size = len(task.call.body)
+                if taken and size > room_bytes:
+                    break
+                room_bytes -= size
+                lane.waiting -= 1
+                lane.waiting_bytes -= size
+                task.taken = True
+                taken.append(task)
+                task = task.next
+        return taken
+
+    def settle(self, task: Task, now_s: float) -> None:
+        """Note that *task*, which was taken, is done: its lane's next may go."""
+        lane = _lane(task)
+        following = task.next
+        if following is None:
+            self._end(lane)
+        elif not following.taken:
+            lane.blocked = False
+            self.ready_calls += lane.waiting
+            self.ready_bytes += lane.waiting_bytes
+            following.ready_s = now_s
+            self._ready.append(following)
+
+    def _drop(self, head: Task) -> None:
+        """Forget the whole lane of *head*: its partition is another member's now."""
+        lane = _lane(head)
+        self.ready_calls -= lane.waiting
+        self.ready_bytes -= lane.waiting_bytes
+        self._end(lane)
+
+    def _end(self, lane: Lane) -> None:
+        del self._lanes[lane.key]
+        lane.last = None  # it and its lane know each other: they would wait for the collector
+
+
+def _lane(task: Task) -> Lane:
+    if task.lane is None:
+        raise ValueError("the task was never put into a lane")
+    return task.lane

@@ -1,0 +1,246 @@
+"""The loop: poll, decode, translate, schedule, deliver, settle, commit.
+
+One thread owns everything here; librdkafka and libcurl do their I/O for it. `ports` holds what
+the loop needs of the outside world.
+
+Each record is started in its partition's ledger when it is read, and finished when Seg took its
+call, when there is nothing to do, or when its dead letter is stored. There is no fourth way out,
+and only what is finished is ever committed.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, NamedTuple
+
+from consumer.errors import IgnoredReason, PoisonError, UnavailableError
+from consumer.lanes import Task
+from consumer.metrics import add
+from consumer.model import DeadLetter, Ignored
+from consumer.seg.breaker import BreakerState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+
+    from structlog.typing import FilteringBoundLogger
+
+    from consumer.assignment import Assignment
+    from consumer.backpressure import Backpressure
+    from consumer.lanes import Lanes
+    from consumer.ledger import Ledger
+    from consumer.metrics import Tally
+    from consumer.model import Event, Record, SegCall
+    from consumer.ports import DeadLetters, Source
+    from consumer.seg.delivery import Delivery, Settled
+    from consumer.storm import StormGuard
+    from consumer.timing import Clock
+
+IDLE_WAIT_S = 0.1
+"""How long to wait for a record where there is nothing else to do; signals wait as long."""
+BUSY_WAIT_S = 0.005
+"""How long to wait for answers before Kafka is asked again."""
+HOLD_S = 1.0
+"""How long to wait before a dependency that was away is asked again."""
+DEAD_LETTERS_PENDING_MAX = 1_000
+"""So many unstored dead letters mean that their topic is away."""
+
+
+class Stages(NamedTuple):
+    """What the loop is made of; each stage is made and tested by itself."""
+
+    source: Source
+    decode: Callable[[bytes], Event]
+    translate: Callable[[Event, int | None], SegCall | Ignored]
+    lane_of: Callable[[Record, SegCall, Ledger], Hashable]
+    lanes: Lanes
+    delivery: Delivery
+    dead_letters: DeadLetters
+    assignment: Assignment
+    backpressure: Backpressure
+    storm: StormGuard
+
+
+class Pipeline:
+    """One consumer: everything between a topic and Seg."""
+
+    def __init__(
+        self,
+        stages: Stages,
+        *,
+        poll_max_records: int,
+        tally: Tally,
+        clock: Clock,
+        log: FilteringBoundLogger,
+    ) -> None:
+        self._source = stages.source
+        self._decode = stages.decode
+        self._translate = stages.translate
+        self._lane_of = stages.lane_of
+        self._lanes = stages.lanes
+        self._delivery = stages.delivery
+        self._dead_letters = stages.dead_letters
+        self._assignment = stages.assignment
+        self._backpressure = stages.backpressure
+        self._storm = stages.storm
+        self._poll_max_records = poll_max_records
+        self._tally = tally
+        self._clock = clock
+        self._log = log
+        self._held: deque[tuple[Record, Ledger]] = deque()  # wait for a dependency
+        self._held_until_s = 0.0
+        self._stormy: list[DeadLetter] = []  # what the storm guard keeps out of the topic
+
+    def turn(self) -> None:
+        """One turn: poll, decode, translate, schedule, deliver, settle, commit - in that order."""
+        clock = self._clock
+        start_s = clock.monotonic_s()
+        records = self._poll(start_s)
+        polled_s = clock.monotonic_s()
+        self._take_in(records, polled_s)
+        taken_in_s = clock.monotonic_s()
+        settled = self._delivery.step(BUSY_WAIT_S if self._busy else 0.0)
+        delivered_s = clock.monotonic_s()
+        self.settle(settled)
+        settled_s = clock.monotonic_s()
+        self._assignment.commit_if_due(settled_s)
+        spent = self._tally.loop_seconds
+        for stage, seconds in (
+            (("poll",), polled_s - start_s),
+            (("take_in",), taken_in_s - polled_s),
+            (("deliver",), delivered_s - taken_in_s),
+            (("settle",), settled_s - delivered_s),
+            (("commit",), clock.monotonic_s() - settled_s),
+        ):
+            spent[stage] = spent.get(stage, 0.0) + seconds
+
+    @property
+    def waits_for(self) -> str | None:
+        """What consumption is paused for; None while nothing is away."""
+        if self._delivery.breaker.state is not BreakerState.CLOSED:
+            return str(self._delivery.breaker.reason)
+        return self._dependency_away
+
+    @property
+    def _dependency_away(self) -> str | None:
+        if self._held:
+            return "schema_registry"
+        if self._dead_letters.pending >= DEAD_LETTERS_PENDING_MAX:
+            return "dead_letter_topic"
+        return None
+
+    @property
+    def _away(self) -> bool:
+        """True where there is no sense in reading more.
+
+        A breaker that is not closed is asked again with a call that has not failed yet: without
+        one, reading goes on, or nobody would ever find out that Seg is back.
+        """
+        breaker = self._delivery.breaker
+        if breaker.state is BreakerState.CLOSED or breaker.probe_at_s is None:
+            return self.waits_for is not None
+        return self._lanes.ready_calls > 0 or self._dependency_away is not None
+
+    def _poll(self, now_s: float) -> list[Record]:
+        backpressure, in_flight = self._backpressure, self._tally.records_in_flight
+        backpressure.update(self._assignment.ledgers, in_flight, now_s, away=self._away)
+        room = backpressure.room(in_flight)
+        if room <= 0 and not backpressure.paused:
+            return []  # full, but perhaps not for long: a pause would cost more
+        self._tally.poll_age_seconds = now_s
+        timeout_s = 0.0 if self._busy else IDLE_WAIT_S
+        return self._source.poll(max(1, min(self._poll_max_records, room)), timeout_s)
+
+    @property
+    def _busy(self) -> bool:
+        """True while answers may come or calls may go: then Kafka is not the place to wait."""
+        if self._delivery.requests_in_flight:
+            return True
+        return self._lanes.ready_calls > 0 and not self._backpressure.paused
+
+    def _take_in(self, records: list[Record], now_s: float) -> None:
+        """Start each record in its ledger and bring it as far as it gets."""
+        if self._held and now_s >= self._held_until_s:
+            held, self._held = self._held, deque()
+            for record, ledger in held:
+                if not ledger.closed:
+                    self._prepare(record, ledger, now_s)
+        tally, ledgers = self._tally, self._assignment.ledgers
+        for record in records:
+            owned = ledgers.get(record.partition)
+            if owned is None:
+                continue  # revoked between the fetch and now
+            if not owned.start(record.offset, record.timestamp_ms):
+                tally.records_skipped += 1
+                continue
+            tally.records_received += 1
+            tally.records_in_flight += 1
+            self._prepare(record, owned, now_s)
+
+    def _prepare(self, record: Record, ledger: Ledger, now_s: float) -> None:
+        """Decode and translate *record* and put its call into a lane; or finish it here."""
+        if self._held:
+            self._held.append((record, ledger))  # behind those that wait: order is kept
+            return
+        if record.value is None:
+            self._ignore(record, ledger, IgnoredReason.TOMBSTONE)
+            return
+        try:
+            call = self._translate(self._decode(record.value), record.timestamp_ms)
+        except PoisonError as error:
+            self._bury(DeadLetter(record, ledger, error.reason, error.detail, 0, None))
+            return
+        except UnavailableError as error:
+            self._held.append((record, ledger))
+            self._held_until_s = now_s + HOLD_S
+            add(self._tally.dependency_failures, error.dependency)
+            self._log.warning("dependency_away", reason=error.dependency, detail=error.detail)
+            return
+        if isinstance(call, Ignored):
+            self._ignore(record, ledger, call.reason)
+            return
+        task = Task(record, call, ledger)
+        waiting = self._lanes.put(self._lane_of(record, call, ledger), task, now_s)
+        self._backpressure.read(record.partition, ledger, waiting)
+
+    def settle(self, settled: list[Settled]) -> None:
+        """Finish what Seg took or does not support; bury what it rejects."""
+        for task, dead, ignored, detail, status, attempts in settled:
+            record, ledger = task.record, task.ledger
+            if dead is not None:
+                self._bury(DeadLetter(record, ledger, dead, detail, attempts, status))
+            elif ignored is not None:
+                self._ignore(record, ledger, ignored)
+            elif self._assignment.finish(record.partition, ledger, record.offset):
+                self._delivered(task)
+        for letter in self._dead_letters.stored():
+            if self._assignment.finish(
+                letter.record.partition, letter.ledger, letter.record.offset
+            ):
+                add(self._tally.records_dead_lettered, letter.reason)
+
+    def _delivered(self, task: Task) -> None:
+        tally, call = self._tally, task.call
+        self._storm.healthy()
+        add(tally.calls_delivered, call.event or call.type)
+        tally.identifies_anonymous += call.anonymous
+        now_ms = self._clock.wall_s() * 1000
+        if call.occurred_at_ms is not None:
+            tally.event_to_ack_seconds.observe(max(0.0, now_ms - call.occurred_at_ms) / 1000)
+        if task.record.timestamp_ms is not None:
+            tally.append_to_ack_seconds.observe(max(0.0, now_ms - task.record.timestamp_ms) / 1000)
+
+    def _ignore(self, record: Record, ledger: Ledger, reason: IgnoredReason) -> None:
+        if self._assignment.finish(record.partition, ledger, record.offset):
+            self._storm.healthy()
+            add(self._tally.records_ignored, reason)
+
+    def _bury(self, letter: DeadLetter) -> None:
+        """Send *letter* to the dead-letter topic, unless that is where everything goes."""
+        if self._assignment.ledgers.get(letter.record.partition) is not letter.ledger:
+            return  # the next owner reads it again
+        if self._storm.poison():
+            self._stormy.append(letter)
+            self._delivery.breaker.storm(self._storm.text)
+            return
+        self._dead_letters.put(letter)
+        self._log.warning("record_dead_lettered", reason=letter.reason, detail=letter.detail)

@@ -1,0 +1,39 @@
+"""A stand-in for Seg on this machine, for the demo, the tests and the soak.
+
+It answers as Seg would, keeps what it took, shows it on a page, and goes wrong on demand. The
+pipeline never imports it.
+
+    wire       requests, answers and their bytes
+    protocol   a connection: the only importer of httptools
+    checks     what Seg takes, in the words of vocabulary
+    faults     what goes wrong on demand (rules: the same out of JSON)
+    journal    the accepted calls on file
+    store      the accepted calls in memory, and the counters
+    endpoint   Seg's endpoint
+    admin      the pages under /_sandbox/
+    page       the page for people
+    server     the server (thread: the same inside another program)
+"""
+
+from __future__ import annotations
+
+from consumer.sandbox.faults import Fault, Match
+from consumer.sandbox.journal import Line, read_journal
+from consumer.sandbox.options import Options
+from consumer.sandbox.server import serve
+from consumer.sandbox.store import Accepted, Summary
+from consumer.sandbox.thread import Sandbox
+from consumer.sandbox.wire import Trouble
+
+__all__ = [
+    "Accepted",
+    "Fault",
+    "Line",
+    "Match",
+    "Options",
+    "Sandbox",
+    "Summary",
+    "Trouble",
+    "read_journal",
+    "serve",
+]

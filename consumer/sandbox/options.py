@@ -1,0 +1,83 @@
+"""How a sandbox is set up."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from consumer.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from consumer.sandbox.faults import Fault
+
+ADMIN: Final = "/_sandbox/"
+"""Where the sandbox's own pages begin; Seg has none of these."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What a sandbox needs to know; checked when made.
+
+    Raises:
+        SettingsError: a value is out of range, or the host is not a loopback address.
+    """
+
+    website_id: str
+    """The one Website Id that is let in; compared as given."""
+    host: str = "127.0.0.1"
+    port: int = 0
+    """0 takes any free port."""
+    allow_remote: bool = False
+    """Without it only a loopback address is served: everyone who gets through sees the events."""
+    path: str = "/"
+    """Where the endpoint is."""
+    faults: tuple[Fault, ...] = ()
+    """In force from the start, and again after a reset."""
+    seed: int = 0
+    """Of the dice that a fault's share is thrown with."""
+    keep: int = 10_000
+    """How many of the newest calls stay in memory."""
+    max_request_bytes: int = 512 * 1024
+    """More is answered 413: Segment's own bound on a batch, 500 KB, and some air."""
+    journal: Path | None = None
+    """A file that gains a line for each accepted call and is read again at the next start."""
+
+    def __post_init__(self) -> None:
+        port_max = 65_535
+        refuse(
+            {
+                "website_id: expected an id without a colon": (
+                    not self.website_id or ":" in self.website_id
+                ),
+                "host: expected a loopback address such as 127.0.0.1, or allow_remote": (
+                    not self.allow_remote and not _is_loopback(self.host)
+                ),
+                f"port: expected 0 to {port_max}, got {self.port}": not 0 <= self.port <= port_max,
+                f"path: expected one that begins with / but not with {ADMIN}": (
+                    not self.path.startswith("/") or self.path.startswith(ADMIN)
+                ),
+                f"keep: expected at least 1 call, got {self.keep}": self.keep < 1,
+                f"max_request_bytes: expected at least 1, got {self.max_request_bytes}": (
+                    self.max_request_bytes < 1
+                ),
+            }
+        )
+
+
+def refuse(problems: Mapping[str, bool]) -> None:
+    """Raise SettingsError with the sentences of *problems* that are true, if any are."""
+    if true := [problem for problem, is_true in problems.items() if is_true]:
+        raise SettingsError(true)
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,38 @@
+"""The page for people at `/`: one file, without anything from elsewhere."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from functools import cache
+from hashlib import sha256
+from http import HTTPStatus
+from importlib.resources import files
+
+from consumer.sandbox.wire import Answer
+
+
+@cache
+def page() -> Answer:
+    """Return the page; its policy lets the browser run the script in it and no other."""
+    text = files(__package__).joinpath("page.html").read_text(encoding="utf-8")
+    policy = (
+        f"default-src 'none'; script-src {_digest(text, 'script')}; "
+        f"style-src {_digest(text, 'style')}; connect-src 'self'; img-src data:; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+    headers = (
+        (b"Content-Security-Policy", policy.encode()),
+        (b"X-Content-Type-Options", b"nosniff"),
+        (b"Referrer-Policy", b"no-referrer"),
+        (b"Cache-Control", b"no-store"),
+    )
+    return Answer(HTTPStatus.OK, text.encode(), b"text/html; charset=utf-8", headers)
+
+
+def _digest(text: str, tag: str) -> str:
+    """Return the digests of what stands between the tags, as a policy names them."""
+    blocks = re.findall(f"<{tag}>(.*?)</{tag}>", text, re.DOTALL)
+    return " ".join(
+        f"'sha256-{b64encode(sha256(block.encode()).digest()).decode()}'" for block in blocks
+    )

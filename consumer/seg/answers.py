@@ -1,0 +1,96 @@
+"""What an answer of Seg means; the table of the wire document, row by row.
+
+The rule behind the table: an answer speaks either of the call (rejected), or of Seg (transient),
+or of our own setting (unauthorised, misrouted). Only the first may cost an event its delivery.
+
+Sources: Segment docs, "Building a Direct Destination" (200, 202, 400, 401, 403, 500, 501, 503);
+Segment's action-destinations, `packages/core/src/errors.ts` (which statuses are retried).
+"""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import NamedTuple
+
+import orjson
+
+DETAIL_CHARACTERS = 500
+"""How much of Seg's own message is kept; it travels in a header and in log lines."""
+
+
+class AnswerClass(StrEnum):
+    """What happens to a call after its answer; the label of the attempts metric."""
+
+    DELIVERED = "delivered"
+    UNSUPPORTED = "unsupported"
+    REJECTED = "rejected"
+    UNAUTHORISED = "unauthorised"
+    MISROUTED = "misrouted"
+    TRANSIENT = "transient"
+
+
+class Answer(NamedTuple):
+    """What came back for one request; `status` is None where no whole answer came."""
+
+    status: int | None
+    detail: str
+    """Seg's message or the transport's error; no part of the request."""
+    retry_after_s: float | None
+    seconds: float
+    """From the start of the request to its end."""
+
+
+STATUSES: dict[int, AnswerClass] = {
+    **dict.fromkeys((200, 201, 202, 204), AnswerClass.DELIVERED),
+    501: AnswerClass.UNSUPPORTED,
+    **dict.fromkeys((401, 403, 407), AnswerClass.UNAUTHORISED),
+    **dict.fromkeys((404, 405, 410), AnswerClass.MISROUTED),
+    **dict.fromkeys((408, 423, 425, 429), AnswerClass.TRANSIENT),
+}
+"""The statuses that have a row of their own; `classify` knows the rule for the others."""
+
+TOO_MANY_REQUESTS = 429
+THROTTLED = frozenset({TOO_MANY_REQUESTS, 503})
+"""The statuses by which a server asks for fewer requests."""
+
+_EMAIL = re.compile(r"[^\s\"'<>(),;:]*@[^\s\"'<>(),;]+")
+
+
+def classify(status: int | None) -> AnswerClass:
+    """Return the class of an answer with *status*; None is an answer that never came whole.
+
+    An answer outside HTTP's own ranges (1xx as the last word, 2xx that Seg never documented)
+    is no proof that the call was taken, and the call is not at fault: transient.
+    """
+    if status is None:
+        return AnswerClass.TRANSIENT
+    known = STATUSES.get(status)
+    if known is not None:
+        return known
+    if 300 <= status < 400:  # noqa: PLR2004 - HTTP's ranges, RFC 9110 section 15
+        return AnswerClass.MISROUTED
+    if 400 <= status < 500:  # noqa: PLR2004 - likewise
+        return AnswerClass.REJECTED
+    return AnswerClass.TRANSIENT
+
+
+def detail_of(status: int, body: bytes) -> str:
+    """Return what to tell the operator of an answer: Seg's `message` if it sent one.
+
+    The text is cut to `DETAIL_CHARACTERS`; control characters become spaces. A message may quote
+    the event: what looks like an e-mail address is taken out.
+    """
+    message = _message(body)[:DETAIL_CHARACTERS]
+    text = f"Seg answered {status}" + (f": {message}" if message else "")
+    plain = "".join(c if c.isprintable() else " " for c in text)
+    return _EMAIL.sub("<e-mail address>", plain)[:DETAIL_CHARACTERS]
+
+
+def _message(body: bytes) -> str:
+    try:
+        parsed = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return ""
+    message = parsed.get("message") if isinstance(parsed, dict) else None
+    return message if isinstance(message, str) else ""

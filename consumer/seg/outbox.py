@@ -1,0 +1,121 @@
+"""Which batch goes next.
+
+    1. one that was halved: what stands behind it waits for it
+    2. one whose retry is due
+    3. a new one out of the lanes, once it is full or its first call is old enough
+
+Calls whose partition went to another member fall out here: they are that member's now.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from itertools import count
+from typing import TYPE_CHECKING, NamedTuple
+
+from consumer.seg.batch import Batch
+
+if TYPE_CHECKING:
+    from random import Random
+
+    from consumer.lanes import Lanes
+
+
+class Batching(NamedTuple):
+    """What bounds a batch; None in its place is single mode: one call a request."""
+
+    max_calls: int
+    max_bytes: int
+    max_age_s: float
+    """A batch waits for company until its first call is so old."""
+
+
+class Outbox:
+    """The batches that wait, and the lanes that new ones come from."""
+
+    def __init__(self, lanes: Lanes, batching: Batching | None) -> None:
+        self._lanes = lanes
+        self._batching = batching
+        self._again: deque[Batch] = deque()
+        self._retries: list[tuple[float, int, Batch]] = []  # a heap by the time they are due
+        self._sequence = count()  # the heap never compares batches
+
+    @property
+    def retrying(self) -> int:
+        """How many batches wait for another attempt."""
+        return len(self._retries)
+
+    def go_on(self, batch: Batch) -> None:
+        """Send the rest of *batch* as soon as possible."""
+        self._again.append(batch)
+
+    def retry(self, batch: Batch, due_s: float) -> None:
+        """Send *batch* again at *due_s*, monotonic seconds."""
+        heapq.heappush(self._retries, (due_s, next(self._sequence), batch))
+
+    def hurry(self, now_s: float, spread_s: float, random: Random) -> None:
+        """Make every retry due within *spread_s*: what they waited for has come."""
+        self._retries = [
+            (min(due_s, now_s + random.uniform(0.0, spread_s)), number, batch)
+            for due_s, number, batch in self._retries
+        ]
+        heapq.heapify(self._retries)
+
+    def next_batch(self, now_s: float, timeout_s: float) -> tuple[Batch | None, float]:
+        """Return the batch to send now; where there is none, how long to wait for one at most."""
+        halved = self._halved(now_s)
+        if halved is not None:
+            return halved, 0.0
+        wait_s = timeout_s
+        while self._retries:
+            due_s = self._retries[0][0]
+            if due_s > now_s:
+                wait_s = min(wait_s, due_s - now_s)
+                break
+            batch = heapq.heappop(self._retries)[2]
+            if self._is_ours(batch, now_s):
+                return batch, 0.0
+        return self._new_batch(now_s, wait_s)
+
+    def probe(self, now_s: float) -> Batch | None:
+        """Return a batch to try a doubtful Seg with; due or not, the breaker's wait counts.
+
+        One that has not failed yet comes first: one that has may be at fault itself, and would
+        keep the others waiting for as long as it is tried.
+        """
+        batch = self._halved(now_s) or self._new_batch(now_s, 0.0)[0]
+        while batch is None and self._retries:
+            retry = heapq.heappop(self._retries)[2]
+            if self._is_ours(retry, now_s):
+                batch = retry
+        return batch
+
+    def _halved(self, now_s: float) -> Batch | None:
+        while self._again:
+            batch = self._again.popleft()
+            if self._is_ours(batch, now_s):
+                return batch
+        return None
+
+    def _new_batch(self, now_s: float, timeout_s: float) -> tuple[Batch | None, float]:
+        lanes, batching = self._lanes, self._batching
+        first = lanes.first_ready()
+        if first is None:
+            return None, timeout_s
+        if batching is None:
+            return Batch(lanes.take(1, 0)), 0.0
+        age_s = now_s - first.ready_s
+        if (
+            age_s < batching.max_age_s
+            and lanes.ready_calls < batching.max_calls
+            and lanes.ready_bytes < batching.max_bytes
+        ):
+            return None, min(timeout_s, batching.max_age_s - age_s)
+        return Batch(lanes.take(batching.max_calls, batching.max_bytes)), 0.0
+
+    def _is_ours(self, batch: Batch, now_s: float) -> bool:
+        """Give up the calls of partitions that were revoked; tell whether any is left."""
+        for task in batch.drop_closed():
+            self._lanes.settle(task, now_s)
+        return not batch.done

@@ -1,0 +1,171 @@
+"""All settings; each section's classes say what is in it, and this is the sum.
+
+A name is spelt `SEG_<SECTION>__<SETTING>` in the environment and `<section>: {<setting>: …}` in a
+file. The values are frozen: what was checked at the start is what is in force.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, PrivateAttr, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from consumer.settings.delivery import DeliverySettings
+from consumer.settings.kafka import KafkaSettings
+from consumer.settings.kinds import (
+    PREFIX,
+    AnyCase,
+    ReadableFile,
+    ReadableFolder,
+    Secret,
+    Section,
+    Text,
+    TopicName,
+    Url,
+    variable,
+)
+from consumer.settings.rules import at_least, instead_of, together_with
+
+# A section that is given no value is made of its defaults, and says which values it lacks.
+_EMPTY = Field(default={}, validate_default=True)
+
+
+class SchemaRegistrySettings(Section):
+    """Where writer schemas of Confluent-framed records are looked up."""
+
+    url: Url | None = None
+    """The registry; without it Confluent's framing cannot be read."""
+    username: Text | None = None
+    """The user name, for a registry that asks for one."""
+    password: Annotated[Secret | None, together_with("username")] = None
+    """The password that goes with it."""
+    bearer_token: Annotated[Secret | None, instead_of("username")] = None
+    """A token, in place of user name and password."""
+    ca_file: ReadableFile | None = None
+    """The PEM file of the authorities that may vouch for the registry; else the system's."""
+    certificate_file: ReadableFile | None = None
+    """The PEM file of the client's certificate, for mutual TLS."""
+    key_file: Annotated[ReadableFile | None, together_with("certificate_file")] = None
+    """The PEM file of the client's key, for mutual TLS."""
+    connect_timeout_s: Annotated[float, Field(ge=0.01, le=300)] = 2
+    """How long a connection to the registry may take."""
+    timeout_s: Annotated[float, Field(ge=0.01, le=300), at_least("connect_timeout_s")] = 5
+    """How long a look-up may take in all."""
+
+
+class SchemasSettings(Section):
+    """Avro without a registry."""
+
+    writer: ReadableFile | None = None
+    """The schema with which bare datums were written; without it they are dead letters."""
+    folder: ReadableFolder | None = None
+    """A folder of schemas to know besides the packaged ones, for single-object framing."""
+    max_bytes: Annotated[int, Field(ge=1, le=1_073_741_824)] = 1_048_576
+    """The largest value that is decoded; a larger one is a dead letter."""
+
+
+class TranslationSettings(Section):
+    """How Segment's calls become Seg's."""
+
+    v2_names: bool = True
+    """Take the event names of Segment's e-commerce spec v2 as well as those of v1."""
+
+
+class OrderingSettings(Section):
+    """Which calls wait for each other."""
+
+    by: Literal["key", "user", "partition"] = "key"
+    """What calls must share to be kept in order: the record's key, the user, or the partition."""
+    lane_max_waiting: Annotated[int, Field(ge=1, le=1_000_000)] = 1_000
+    """The most calls of one key that wait; at the bound its partition is paused."""
+    max_waiting: Annotated[int, Field(ge=1, le=10_000_000)] = 20_000
+    """The most calls that wait in all; at the bound nothing more is polled."""
+
+
+class DeadLetterSettings(Section):
+    """Where records go that can never be delivered."""
+
+    topic: TopicName | None = None
+    """The topic for dead letters; without it `<topic>.dead-letter` for each topic."""
+    storm_limit: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """The share of dead letters above which consumption pauses; 0 switches the guard off."""
+    create: bool = True
+    """Create the topic where it is missing, with the broker's defaults."""
+
+
+class HttpSettings(Section):
+    """The program's own web server: metrics and probes."""
+
+    host: Text = "0.0.0.0"  # noqa: S104 - a probe comes from outside the container
+    """The address to listen on."""
+    port: Annotated[int, Field(ge=0, le=65_535)] = 9090
+    """The port to listen on; 0 takes any free one."""
+    liveness_timeout_s: Annotated[float, Field(ge=0.1, le=3_600)] = 60
+    """The program counts as alive when its loop turned within this time."""
+
+
+class LogSettings(Section):
+    """What is logged, and how."""
+
+    level: Annotated[Literal["debug", "info", "warning", "error"], AnyCase] = "info"
+    """The least serious lines that are written."""
+    format: Annotated[Literal["json", "console"], AnyCase] | None = None
+    """JSON lines or lines for people; without it the latter on a terminal."""
+
+
+class Settings(BaseSettings):
+    """Everything that an operator can set; `load` makes one."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        env_nested_max_split=1,
+        # Text is parsed by the kinds, so that a wrong one is reported among the others.
+        enable_decoding=False,
+    )
+
+    kafka: KafkaSettings = _EMPTY
+    schema_registry: SchemaRegistrySettings = _EMPTY
+    schemas: SchemasSettings = _EMPTY
+    translation: TranslationSettings = _EMPTY
+    ordering: OrderingSettings = _EMPTY
+    delivery: DeliverySettings = _EMPTY
+    dead_letter: DeadLetterSettings = _EMPTY
+    http: HttpSettings = _EMPTY
+    log: LogSettings = _EMPTY
+
+    _origins: Mapping[str, str] = PrivateAttr(default={})
+
+    def origin(self, name: str) -> str:
+        """Return where the value of the variable *name* comes from."""
+        return self._origins.get(name, "default")
+
+    def with_origins(self, origins: Mapping[str, str]) -> Self:
+        """Return the same settings, and from where each came that is not a default."""
+        copy = self.model_copy()
+        copy._origins = origins  # noqa: SLF001 - its own
+        return copy
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take what is given and nothing else: `load` says where values come from."""
+        del settings_cls, env_settings, dotenv_settings, file_secret_settings
+        return (init_settings,)
+
+    @model_validator(mode="after")
+    def _reads_no_dead_letters(self) -> Self:
+        topic = self.dead_letter.topic
+        if topic in self.kafka.topics:
+            name, source = variable("dead_letter", "topic"), variable("kafka", "topics")
+            raise ValueError(f"{name}: expected none of the topics in {source}, got {topic!r}")
+        return self

@@ -1,0 +1,218 @@
+"""From settings to a pipeline: which part is made of which settings, and nothing else."""
+
+from __future__ import annotations
+
+import platform
+import ssl
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
+
+from consumer.assignment import Assignment
+from consumer.avro.decoder import Decoder
+from consumer.avro.registry import Registry
+from consumer.avro.rest import Access
+from consumer.avro.schemas import folder
+from consumer.backpressure import Backpressure, Bounds
+from consumer.gauges import Gauged
+from consumer.kafka.dead_letters import KafkaDeadLetters
+from consumer.kafka.source import LIBRARY_VERSION, KafkaSource
+from consumer.lanes import Lanes
+from consumer.pipeline import Pipeline, Stages
+from consumer.rebalance import Drain, Rebalance
+from consumer.seg.breaker import Breaker
+from consumer.seg.client import Client, ClientOptions
+from consumer.seg.delivery import Delivery
+from consumer.seg.limiter import Concurrency
+from consumer.seg.outbox import Batching, Outbox
+from consumer.seg.rate import Rate
+from consumer.seg.retry import RetryPolicy
+from consumer.storm import StormGuard
+from consumer.translate import Translator
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+    from random import Random
+
+    from pydantic import SecretStr
+    from structlog.typing import FilteringBoundLogger
+
+    from consumer.ledger import Ledger
+    from consumer.metrics import Tally
+    from consumer.model import Record, SegCall
+    from consumer.settings import DeliverySettings, SchemaRegistrySettings, Settings
+    from consumer.timing import Clock
+
+VERSION = version("seg-consumer")
+
+
+def versions() -> tuple[str, str, str]:
+    """Return the versions that tell one build from another: ours, Python's, librdkafka's."""
+    return VERSION, platform.python_version(), LIBRARY_VERSION
+
+
+class Parts(NamedTuple):
+    """What the program runs, and what it has to close."""
+
+    pipeline: Pipeline
+    rebalance: Rebalance
+    source: KafkaSource
+    dead_letters: KafkaDeadLetters
+    client: Client
+    gauged: Gauged
+
+
+def build(
+    settings: Settings, *, tally: Tally, clock: Clock, random: Random, log: FilteringBoundLogger
+) -> Parts:
+    """Make every part; nothing is read or sent yet.
+
+    Raises:
+        StartError: a schema file cannot be used.
+    """
+    source = KafkaSource(settings.kafka, tally, log)
+    dead_letters = KafkaDeadLetters(
+        settings.dead_letter, settings.kafka, version=VERSION, tally=tally, clock=clock, log=log
+    )
+    client = Client(_client_options(settings.delivery), clock)
+    lanes = Lanes()
+    delivery = _delivery(settings.delivery, lanes, client, tally=tally, clock=clock, random=random)
+    assignment = Assignment(source, settings.kafka.commit_interval_s, tally, clock)
+    bounds = Bounds(
+        records=settings.ordering.max_waiting,
+        window=settings.kafka.window_max_records,
+        lane=settings.ordering.lane_max_waiting,
+    )
+    backpressure = Backpressure(source, bounds)
+    stages = Stages(
+        source=source,
+        decode=_decoder(settings, clock),
+        translate=Translator(v2_names=settings.translation.v2_names),
+        lane_of=LANE_OF[settings.ordering.by],
+        lanes=lanes,
+        delivery=delivery,
+        dead_letters=dead_letters,
+        assignment=assignment,
+        backpressure=backpressure,
+        storm=StormGuard(settings.dead_letter.storm_limit),
+    )
+    pipeline = Pipeline(
+        stages, poll_max_records=settings.kafka.poll_max_records, tally=tally, clock=clock, log=log
+    )
+    drain = Drain(delivery, dead_letters, pipeline.settle, settings.kafka.drain_timeout_s)
+    rebalance = Rebalance(assignment, backpressure, drain, tally=tally, clock=clock, log=log)
+    gauged = Gauged(assignment, backpressure, delivery, dead_letters)
+    return Parts(pipeline, rebalance, source, dead_letters, client, gauged)
+
+
+def _by_key(record: Record, _call: SegCall, ledger: Ledger) -> Hashable:
+    return ledger, record.key
+
+
+def _by_user(_record: Record, call: SegCall, ledger: Ledger) -> Hashable:
+    return ledger, call.user
+
+
+def _by_partition(_record: Record, _call: SegCall, ledger: Ledger) -> Hashable:
+    return ledger
+
+
+LANE_OF: dict[str, Callable[[Record, SegCall, Ledger], Hashable]] = {
+    "key": _by_key,
+    "user": _by_user,
+    "partition": _by_partition,
+}
+"""What `ordering.by` means: calls of one lane keep their order. Each holds the ledger, for a lane
+is a part of one partition during one assignment."""
+
+
+def _delivery(
+    settings: DeliverySettings,
+    lanes: Lanes,
+    client: Client,
+    *,
+    tally: Tally,
+    clock: Clock,
+    random: Random,
+) -> Delivery:
+    policy = RetryPolicy(
+        base_s=settings.retry_base_s,
+        max_s=settings.retry_max_s,
+        budget_s=settings.retry_budget_s,
+        max_attempts=settings.max_attempts,
+        retry_after_max_s=settings.retry_after_max_s,
+    )
+    batching = Batching(
+        max_calls=settings.batch_max_calls,
+        max_bytes=settings.batch_max_bytes,
+        max_age_s=settings.batch_max_age_s,
+    )
+    arrays = settings.mode == "batch"
+    return Delivery(
+        lanes=lanes,
+        outbox=Outbox(lanes, batching if arrays else None),
+        sender=client,
+        breaker=Breaker(policy, settings.probe_interval_s, random),
+        concurrency=Concurrency(settings.min_in_flight, settings.max_in_flight),
+        rate=Rate(settings.max_requests_per_second, clock.monotonic_s()),
+        policy=policy,
+        arrays=arrays,
+        observer=tally,
+        clock=clock,
+        random=random,
+    )
+
+
+def _client_options(settings: DeliverySettings) -> ClientOptions:
+    return ClientOptions(
+        endpoint=settings.endpoint,
+        website_id=settings.website_id.get_secret_value(),
+        user_agent=f"seg-consumer/{VERSION}",
+        connect_timeout_s=settings.connect_timeout_s,
+        timeout_s=settings.timeout_s,
+        max_in_flight=settings.max_in_flight,
+        ca_file=settings.ca_file or _system_ca_file(),
+        # An endpoint without TLS is on this machine: the settings take no other.
+        direct=urlsplit(settings.endpoint).scheme == "http",
+    )
+
+
+def _system_ca_file() -> Path | None:
+    """Return where this system keeps its authorities: libcurl's own idea is its builder's."""
+    paths = ssl.get_default_verify_paths()
+    candidates = [Path(name) for name in (paths.cafile, paths.openssl_cafile) if name]
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def _decoder(settings: Settings, clock: Clock) -> Decoder:
+    registry = settings.schema_registry
+    return Decoder(
+        registry=None if registry.url is None else Registry(_access(registry, registry.url), clock),
+        writer_schema=settings.schemas.writer,
+        schemas=folder(),
+        more_schemas=settings.schemas.folder,
+        max_bytes=settings.schemas.max_bytes,
+    )
+
+
+def _access(settings: SchemaRegistrySettings, url: str) -> Access:
+    return Access(
+        urls=(url,),
+        user=settings.username,
+        password=_secret(settings.password),
+        token=_secret(settings.bearer_token),
+        ca_file=_path(settings.ca_file),
+        cert_file=_path(settings.certificate_file),
+        key_file=_path(settings.key_file),
+        connect_timeout_s=settings.connect_timeout_s,
+        timeout_s=settings.timeout_s,
+    )
+
+
+def _secret(value: SecretStr | None) -> str | None:
+    return None if value is None else value.get_secret_value()
+
+
+def _path(value: Path | None) -> str | None:
+    return None if value is None else str(value)

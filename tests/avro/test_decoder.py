@@ -1,0 +1,358 @@
+"""From the bytes of a value to an event, or to the reason why not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from consumer.avro.decoder import Decoder
+from consumer.avro.framing import confluent, single_object
+from consumer.avro.schemas import folder, rabin
+from consumer.errors import DeadLetterReason, PoisonError, StartError, UnavailableError
+from tests.avro.samples import (
+    CALL,
+    CANONICAL_TEXT,
+    Registered,
+    datum,
+    decoder,
+    read,
+    read_bytes,
+    record,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# Spelt out by hand after the Avro specification, "Binary Encoding".
+GOLDEN = bytes.fromhex(
+    "02 06 6d2d31"  # messageId: branch 1, 3 bytes, m-1
+    "04"  # type: symbol 2, track
+    "00"  # userId: branch 0, null
+    "02 06 612d31"  # anonymousId: a-1
+    "00"  # previousId
+    "02 02 45"  # event: E
+    "00 00"  # name, channel
+    "02 b28d9bfec068"  # timestamp: 1795428672345
+    "00 00 00"  # originalTimestamp, sentAt, receivedAt
+    "02 02 32"  # version: 2
+    "02 0e 7b2261223a317d"  # properties: {"a":1}
+    "00"  # traits
+    "02 00"  # context: no bytes
+    "02 08 6e756c6c"  # integrations: null
+    "00"  # extra
+)
+SINGLE = single_object(bytes.fromhex("1812a3123f057907"))
+EVENT = dict.fromkeys(CALL) | {
+    "messageId": "m-1",
+    "type": "track",
+    "anonymousId": "a-1",
+    "event": "E",
+    "timestamp": 1_795_428_672_345,
+    "properties": {"a": 1},
+}
+
+
+def poison(decode: Decoder, value: bytes) -> PoisonError:
+    """Return why *value* is poison for *decode*."""
+    with pytest.raises(PoisonError) as caught:
+        decode(value)
+    return caught.value
+
+
+class TestFramings:
+    """The first bytes say where the schema is."""
+
+    def test_single_object(self) -> None:
+        """A single object is read with the schema in the folder that has its fingerprint."""
+        assert decoder()(SINGLE + GOLDEN) == EVENT
+
+    def test_single_object_of_another_folder(self, tmp_path: Path) -> None:
+        """A schema in the operator's folder is known like ours."""
+        schema = record(("name", "string"))
+        path = tmp_path / "theirs.avsc"
+        path.write_text(schema, encoding="utf-8")
+        decode = Decoder(registry=None, writer_schema=None, schemas=folder(), more_schemas=tmp_path)
+
+        value = single_object(rabin(schema, path)) + b"\x08page\x02x"
+        assert decode(value) == {"type": "page", "name": "x"}
+
+    def test_confluent(self) -> None:
+        """A value of Confluent's is read with the schema that the registry has for its id."""
+        decode = decoder(Registered({258: (CANONICAL_TEXT,)}))
+
+        assert decode(bytes.fromhex("00 00000102") + GOLDEN) == EVENT
+
+    def test_confluent_asks_once(self) -> None:
+        """The registry is asked once for each id, however many values there are."""
+        registry = Registered({1: (CANONICAL_TEXT,), 2: (record(),)})
+        decode = decoder(registry)
+
+        for _ in range(3):
+            decode(confluent(1) + GOLDEN)
+            decode(confluent(2) + datum(record(), {"type": "page"}))
+
+        assert registry.asked == [1, 2]
+
+    def test_bare(self, tmp_path: Path) -> None:
+        """With a writer's schema in the settings every value is bare, whatever it begins with."""
+        path = tmp_path / "writer.avsc"
+        path.write_text(record(("name", "string")), encoding="utf-8")
+        decode = Decoder(registry=None, writer_schema=path, schemas=folder())
+
+        assert decode(b"\x08page\x02x") == {"type": "page", "name": "x"}
+        assert decode(b"\x00\x02x") == {"type": "", "name": "x"}
+
+    def test_no_framing(self) -> None:
+        """A value without a framing is poison, and the text says which setting names its schema."""
+        error = poison(decoder(), GOLDEN)
+
+        assert error.reason is DeadLetterReason.UNKNOWN_FRAMING
+        assert "the first byte 02" in error.detail
+        assert "SEG_SCHEMAS__WRITER" in error.detail
+
+    def test_json(self) -> None:
+        """A value that is JSON text is called that."""
+        assert "what looks like JSON text" in poison(decoder(), b'{"type":"track"}').detail
+
+    def test_nothing(self) -> None:
+        """An empty value has no framing; null values do not come here."""
+        assert "an empty value" in poison(decoder(), b"").detail
+
+    @pytest.mark.parametrize("header", [confluent(1), SINGLE])
+    def test_a_cut_framing(self, header: bytes) -> None:
+        """A value that ends within its framing is truncated Avro."""
+        decode = decoder(Registered({1: (CANONICAL_TEXT,)}))
+        reasons = {poison(decode, header[:size]).reason for size in range(2, len(header))}
+
+        assert reasons == {DeadLetterReason.BAD_AVRO}
+
+    def test_unknown_fingerprint(self) -> None:
+        """A fingerprint of no file is poison, and the text names it."""
+        error = poison(decoder(), bytes.fromhex("c301 0011223344556677") + GOLDEN)
+
+        assert error.reason is DeadLetterReason.UNKNOWN_SCHEMA
+        assert "0011223344556677" in error.detail
+
+    def test_no_registry(self) -> None:
+        """A schema id without a registry is poison, and the text names the setting."""
+        error = poison(decoder(), confluent(5) + GOLDEN)
+
+        assert error.reason is DeadLetterReason.UNKNOWN_SCHEMA
+        assert "SEG_SCHEMA_REGISTRY__URL" in error.detail
+
+    def test_registry_is_down(self) -> None:
+        """While the registry does not answer no value is poison, and afterwards all is well."""
+        registry = Registered({1: (CANONICAL_TEXT,)})
+        decode = decoder(registry)
+        registry.failure = UnavailableError("schema_registry", "down")
+        with pytest.raises(UnavailableError):
+            decode(confluent(1) + GOLDEN)
+        registry.failure = None
+
+        assert decode(confluent(1) + GOLDEN) == EVENT
+
+    def test_unknown_id_may_become_known(self) -> None:
+        """An unknown id is asked for again: the registry decides when."""
+        registry = Registered({1: (CANONICAL_TEXT,)})
+        decode = decoder(registry)
+        registry.failure = PoisonError(DeadLetterReason.UNKNOWN_SCHEMA, "none of id 1")
+        assert poison(decode, confluent(1) + GOLDEN).reason is DeadLetterReason.UNKNOWN_SCHEMA
+        registry.failure = None
+
+        assert decode(confluent(1) + GOLDEN) == EVENT
+
+    def test_unusable_schema_is_remembered(self) -> None:
+        """A schema that no event can be read with is not asked for again."""
+        registry = Registered({1: ('"int"',)})
+        decode = decoder(registry)
+        reasons = [poison(decode, confluent(1) + b"\x02").reason for _ in range(2)]
+
+        assert reasons == [DeadLetterReason.UNUSABLE_SCHEMA] * 2
+        assert registry.asked == [1]
+
+
+class TestStart:
+    """What is wrong with the files is said at the start."""
+
+    def test_writer_schema_is_missing(self, tmp_path: Path) -> None:
+        """A writer's schema that is not there stops the start and names the path."""
+        with pytest.raises(StartError, match=r"nowhere\.avsc"):
+            Decoder(registry=None, writer_schema=tmp_path / "nowhere.avsc", schemas=folder())
+
+    def test_writer_schema_is_unusable(self, tmp_path: Path) -> None:
+        """A writer's schema without `type` stops the start and names the setting."""
+        path = tmp_path / "writer.avsc"
+        path.write_text('"string"', encoding="utf-8")
+
+        with pytest.raises(StartError, match=r"SEG_SCHEMAS__WRITER.*expected a record"):
+            Decoder(registry=None, writer_schema=path, schemas=folder())
+
+
+class TestBytes:
+    """A value must be its datum, whole and nothing more."""
+
+    def test_too_large(self) -> None:
+        """A value above the limit is refused unread; one of just the limit is read."""
+        value = SINGLE + GOLDEN
+
+        assert decoder(max_bytes=len(value))(value) == EVENT
+        error = poison(decoder(max_bytes=len(value) - 1), value)
+        assert error.reason is DeadLetterReason.TOO_LARGE
+
+    def test_truncated(self) -> None:
+        """A datum cut short at any byte is bad Avro."""
+        decode = decoder()
+        cuts = range(len(SINGLE), len(SINGLE + GOLDEN))
+        reasons = {poison(decode, (SINGLE + GOLDEN)[:cut]).reason for cut in cuts}
+
+        assert reasons == {DeadLetterReason.BAD_AVRO}
+
+    def test_trailing_bytes(self) -> None:
+        """Bytes after the datum mean that another schema wrote it."""
+        error = poison(decoder(), SINGLE + GOLDEN + b"\x00\x00")
+
+        assert error.reason is DeadLetterReason.TRAILING_BYTES
+        assert "2 bytes more" in error.detail
+
+
+class TestEnvelope:
+    """The envelope has the types that `Event` promises, whatever the writer's are."""
+
+    def test_type_is_null(self) -> None:
+        """A call whose type is null is no call."""
+        schema = record(("type", ["null", "string"]))
+        with pytest.raises(PoisonError, match="bad_envelope: type"):
+            read(schema, {"type": None})
+
+    def test_integer_ids_become_text(self) -> None:
+        """An integer as an id is taken as its digits."""
+        schema = record(("userId", ["null", "long", "string"]), ("anonymousId", "int"))
+        event = read(schema, {"type": "page", "userId": 123_456_789_012, "anonymousId": 0})
+
+        assert event == {"type": "page", "userId": "123456789012", "anonymousId": "0"}
+        assert read(schema, event | {"anonymousId": 5})["userId"] == "123456789012"
+        assert read(schema, {"type": "page", "userId": None, "anonymousId": 5})["userId"] is None
+
+    @pytest.mark.parametrize(("kind", "value"), [("boolean", True), ("double", 1.5)])
+    def test_other_ids_are_refused(self, kind: str, value: object) -> None:
+        """Any other type as an id is a bad envelope; the text has the type and not the value."""
+        with pytest.raises(PoisonError) as caught:
+            read(record(("userId", kind)), {"type": "page", "userId": value})
+
+        assert caught.value.reason is DeadLetterReason.BAD_ENVELOPE
+        assert "userId" in caught.value.detail
+        assert str(value) not in caught.value.detail
+
+    def test_ids_as_uuid(self) -> None:
+        """A uuid is taken as its text, written as a string or as a fixed of 16 bytes."""
+        fixed = {"type": "fixed", "name": "U", "size": 16, "logicalType": "uuid"}
+        text = {"type": "string", "logicalType": "uuid"}
+        schema = record(("messageId", fixed), ("userId", text))
+        event = read_bytes(schema, b"\x08page" + bytes(range(16)) + b"\x06u-1")
+
+        assert event == {
+            "type": "page",
+            "messageId": "00010203-0405-0607-0809-0a0b0c0d0e0f",
+            "userId": "u-1",
+        }
+
+    def test_unknown_fields_are_ignored(self) -> None:
+        """A field that a Segment call has not is read over, whatever is in it."""
+        schema = record(("writeKey", "string"), ("score", "double"), ("name", "string"))
+        event = read(
+            schema, {"type": "page", "writeKey": "k", "score": float("nan"), "name": "Home"}
+        )
+
+        assert event == {"type": "page", "name": "Home"}
+
+    @pytest.mark.parametrize(
+        ("kind", "value"),
+        [
+            ("long", 1_795_428_672_345),
+            ({"type": "long", "logicalType": "timestamp-millis"}, 1_795_428_672_345),
+            ({"type": "long", "logicalType": "timestamp-micros"}, 1_795_428_672_345_999),
+            ({"type": "long", "logicalType": "timestamp-nanos"}, 1_795_428_672_345_999_999),
+            ({"type": "long", "logicalType": "local-timestamp-micros"}, 1_795_428_672_345_001),
+        ],
+    )
+    def test_timestamps_are_milliseconds(self, kind: object, value: int) -> None:
+        """A timestamp of any unit comes as whole milliseconds, also among other branches."""
+        event = read(
+            record(("sentAt", ["null", kind, "string"])), {"type": "page", "sentAt": value}
+        )
+
+        assert event["sentAt"] == 1_795_428_672_345
+
+    def test_timestamps_before_1970(self) -> None:
+        """Microseconds before 1970 are rounded down like those after."""
+        kind = {"type": "long", "logicalType": "timestamp-micros"}
+
+        assert read(record(("sentAt", kind)), {"type": "page", "sentAt": -1})["sentAt"] == -1
+
+    def test_timestamps_as_text(self) -> None:
+        """A timestamp as text is left to the translation."""
+        event = read(record(("sentAt", "string")), {"type": "page", "sentAt": "2026-11-23"})
+
+        assert event["sentAt"] == "2026-11-23"
+
+    def test_timestamps_as_days(self) -> None:
+        """A date is its midnight in UTC."""
+        kind = {"type": "int", "logicalType": "date"}
+
+        assert read(record(("sentAt", kind)), {"type": "page", "sentAt": 1})["sentAt"] == 86_400_000
+
+    def test_timestamps_of_other_types_are_refused(self) -> None:
+        """A float is no timestamp: nobody knows its unit. Other branches are as good as ever."""
+        schema = record(("sentAt", ["null", "long", "double"]))
+        assert read(schema, {"type": "page", "sentAt": 5})["sentAt"] == 5
+        with pytest.raises(PoisonError, match="bad_envelope: sentAt"):
+            read(schema, {"type": "page", "sentAt": 1.5})
+
+
+class TestJsonText:
+    """An open object may come as JSON text, in bytes or in a string."""
+
+    @pytest.mark.parametrize("kind", ["bytes", "string"])
+    @pytest.mark.parametrize(
+        ("text", "expected"),
+        [('{"Ä": [1, 2.5, null]}', {"Ä": [1, 2.5, None]}), ("{}", {}), ("", None), ("null", None)],
+    )
+    def test_object(self, kind: str, text: str, expected: object) -> None:
+        """The text of an object is that object; no text and JSON's null are absence."""
+        value = text.encode() if kind == "bytes" else text
+
+        assert read(record(("traits", kind)), {"type": "page", "traits": value}) == {
+            "type": "page",
+            "traits": expected,
+        }
+
+    @pytest.mark.parametrize(
+        "text", ["[]", "7", '"jane@example.com"', "{", " ", '{"a":NaN}', "\xff"]
+    )
+    def test_no_object(self, text: str) -> None:
+        """Any other text is bad JSON, and the error does not repeat it."""
+        with pytest.raises(PoisonError) as caught:
+            read(record(("traits", "bytes")), {"type": "page", "traits": text.encode("latin-1")})
+
+        assert caught.value.reason is DeadLetterReason.BAD_JSON
+        assert "traits" in caught.value.detail
+        assert "jane" not in caught.value.detail
+
+    def test_too_deep(self) -> None:
+        """Text that nests more than the parser can is too deep, which is no fault of its syntax."""
+        text = b'{"a":' * 2_000 + b"1" + b"}" * 2_000
+        with pytest.raises(PoisonError, match="too_deep: traits"):
+            read(record(("traits", "bytes")), {"type": "page", "traits": text})
+
+    def test_neither_text_nor_object(self) -> None:
+        """An open object of another type is a bad envelope, also where it is 0."""
+        with pytest.raises(PoisonError, match="bad_envelope: traits"):
+            read(record(("traits", ["null", "long", "bytes"])), {"type": "page", "traits": 0})
+
+    def test_text_or_map(self) -> None:
+        """Where a union has text and a map, each value is taken for what it is."""
+        schema = record(("traits", ["null", "bytes", {"type": "map", "values": "bytes"}]))
+
+        assert read(schema, {"type": "page", "traits": b'{"a":"b"}'})["traits"] == {"a": "b"}
+        assert read(schema, {"type": "page", "traits": {"a": b"b"}})["traits"] == {"a": "b"}

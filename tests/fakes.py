@@ -1,0 +1,271 @@
+"""Stand-ins for the outside world, and makers of the values that flow through the pipeline.
+
+Each fake does what the real thing does in the points that our promises hang on, and nothing else.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from consumer.checkpoint import decode, encode
+from consumer.lanes import Task
+from consumer.model import Partition, Record, SegCall
+from consumer.seg.answers import Answer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+    from consumer.ledger import Checkpoint, Ledger
+    from consumer.model import DeadLetter
+    from consumer.ports import Listener
+
+NOON_S: Final = 1_795_348_800.0
+"""2026-11-22T12:00:00Z, when every `FakeClock` starts."""
+
+P0: Final = Partition("events", 0)
+P1: Final = Partition("events", 1)
+
+
+def a_record(
+    offset: int = 0,
+    *,
+    partition: Partition = P0,
+    key: bytes | None = b"k",
+    value: bytes | None = b"{}",
+    timestamp_ms: int | None = int(NOON_S) * 1000,
+) -> Record:
+    """Return a record as Kafka gives it."""
+    return Record(partition, offset, timestamp_ms, key, value, None)
+
+
+def a_call(
+    body: bytes = b'{"type":"track"}',
+    *,
+    event: str | None = "ProductView",
+    message_id: str | None = None,
+    user: str | None = "u-1",
+    occurred_at_ms: int | None = None,
+) -> SegCall:
+    """Return a track call that is ready to send."""
+    return SegCall("track", event, message_id, user, occurred_at_ms, anonymous=False, body=body)
+
+
+def a_task(ledger: Ledger, offset: int = 0, body: bytes = b"{}") -> Task:
+    """Return a call on its way to Seg, made of the record of `P0` at *offset*."""
+    return Task(a_record(offset), a_call(body), ledger)
+
+
+class FakeClock:
+    """A clock that goes on only when it is told to."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def monotonic_s(self) -> float:
+        """Return the seconds that were told."""
+        return self.now_s
+
+    def wall_s(self) -> float:
+        """Return noon and the seconds that were told."""
+        return NOON_S + self.now_s
+
+    def advance(self, seconds: float) -> None:
+        """Let *seconds* pass."""
+        self.now_s += seconds
+
+
+class FakeSource:
+    """A group's member, its log and its broker, in memory.
+
+    As in Kafka, reading starts at the committed offset, else at the beginning; as in librdkafka, a
+    partition that was paused is paused still when it comes back after a rebalance; unlike Kafka,
+    a commit for a partition that is not owned fails the test.
+    """
+
+    def __init__(self, clock: FakeClock) -> None:
+        self._clock = clock
+        self._next: dict[Partition, int] = {}
+        self.listener: Listener | None = None
+        self.log: dict[Partition, list[Record]] = {}
+        """What producers have written."""
+        self.owned: set[Partition] = set()
+        self.paused: set[Partition] = set()
+        self.stored: dict[Partition, tuple[int, str]] = {}
+        """The group's committed offset and its metadata, as the broker keeps them."""
+        self.under_way: dict[Partition, Checkpoint] = {}
+        """The commit that waits for its answer; empty where none does."""
+        self.commits = 0
+        """How many commits were sent."""
+        self.refusal: str | None = None
+        """The code that commits are refused with; None where they are taken."""
+        self.silent = False
+        """True while the broker answers no commit."""
+        self.polls = 0
+
+    def append(self, *records: Record) -> None:
+        """Write *records* to the log, in order."""
+        for record in records:
+            self.log.setdefault(record.partition, []).append(record)
+
+    def assign(self, *partitions: Partition) -> None:
+        """Give *partitions* to this member, as a rebalance inside `poll` does."""
+        checkpoints = {partition: self._stored(partition) for partition in partitions}
+        self.owned.update(partitions)
+        for partition, checkpoint in checkpoints.items():
+            self._next[partition] = 0 if checkpoint is None else checkpoint.position
+        self._tell().assigned(checkpoints)
+
+    def revoke(self, *partitions: Partition) -> None:
+        """Take *partitions* away; commits are still taken until the listener returns."""
+        self._tell().revoked(partitions)
+        self.owned.difference_update(partitions)
+
+    def lose(self, *partitions: Partition) -> None:
+        """Take *partitions* away without a chance to commit."""
+        self.owned.difference_update(partitions)
+        self._tell().lost(partitions)
+
+    def answer(self) -> None:
+        """Answer the commit under way, if there is one."""
+        checkpoints, self.under_way = self.under_way, {}
+        if checkpoints:
+            self._answer(checkpoints)
+
+    def poll(self, max_records: int, timeout_s: float) -> list[Record]:
+        """Return what is next in the log; where there is nothing, the time passes."""
+        self.polls += 1
+        if not self.silent:
+            self.answer()
+        records: list[Record] = []
+        for partition in sorted(self.owned - self.paused):
+            for record in self.log.get(partition, ()):
+                if record.offset >= self._next[partition] and len(records) < max_records:
+                    records.append(record)
+                    self._next[partition] = record.offset + 1
+        if not records:
+            self._clock.advance(timeout_s)
+        return records
+
+    def commit(self, checkpoints: Mapping[Partition, Checkpoint]) -> None:
+        """Send a commit; `answer`, or the next `poll`, tells the listener."""
+        self._send(checkpoints)
+        self.under_way = dict(checkpoints)
+
+    def commit_now(self, checkpoints: Mapping[Partition, Checkpoint]) -> None:
+        """Commit, and tell the listener at once."""
+        self._send(checkpoints)
+        self.under_way = {}
+        self._answer(checkpoints)
+
+    def pause(self, partitions: Collection[Partition]) -> None:
+        """Read no more of *partitions*."""
+        self.paused.update(partitions)
+
+    def resume(self, partitions: Collection[Partition]) -> None:
+        """Read *partitions* again."""
+        self.paused.difference_update(partitions)
+
+    def end_offsets(self) -> dict[Partition, int]:
+        """Return the end of each owned partition that has a record."""
+        return {p: self.log[p][-1].offset + 1 for p in self.owned if self.log.get(p)}
+
+    def _stored(self, partition: Partition) -> Checkpoint | None:
+        stored = self.stored.get(partition)
+        return None if stored is None else decode(*stored)
+
+    def _send(self, checkpoints: Mapping[Partition, Checkpoint]) -> None:
+        assert checkpoints.keys() <= self.owned, "a commit for somebody else's partition"
+        self.commits += 1
+
+    def _answer(self, checkpoints: Mapping[Partition, Checkpoint]) -> None:
+        if self.refusal is None:
+            for partition, checkpoint in checkpoints.items():
+                self.stored[partition] = checkpoint.position, encode(checkpoint)
+        self._tell().commit_answered(checkpoints, self.refusal)
+
+    def _tell(self) -> Listener:
+        assert self.listener is not None, "set source.listener before anything happens"
+        return self.listener
+
+
+class FakeDeadLetters:
+    """A dead-letter topic that acknowledges at once, or not at all while it is `away`."""
+
+    def __init__(self) -> None:
+        self._waiting: list[DeadLetter] = []
+        self.away = False
+        self.topic: list[DeadLetter] = []
+        """What is stored."""
+
+    @property
+    def pending(self) -> int:
+        """How many letters are not stored yet."""
+        return len(self._waiting)
+
+    def put(self, letter: DeadLetter) -> None:
+        """Take *letter*; it is stored when the topic is there."""
+        self._waiting.append(letter)
+
+    def stored(self) -> list[DeadLetter]:
+        """Return what was stored since the last call."""
+        if self.away:
+            return []
+        stored, self._waiting = self._waiting, []
+        self.topic += stored
+        return stored
+
+
+class Request(NamedTuple):
+    """One POST that was started."""
+
+    token: object
+    body: bytes
+    idempotency_key: str
+
+
+def an_answer(
+    status: int | None = 200, detail: str = "", retry_after_s: float | None = None
+) -> Answer:
+    """Return an answer of Seg that took ten milliseconds."""
+    return Answer(status, detail, retry_after_s, seconds=0.01)
+
+
+def take_all(_body: bytes) -> Answer | None:
+    """Be a Seg that takes every call."""
+    return an_answer()
+
+
+class FakeSender:
+    """An HTTP client whose Seg is a function from a body to its answer, or to None: not yet."""
+
+    def __init__(self, clock: FakeClock, seg: Callable[[bytes], Answer | None] = take_all) -> None:
+        self._clock = clock
+        self._under_way: list[Request] = []
+        self.seg = seg
+        self.requests: list[Request] = []
+        """All that were ever started."""
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests are under way."""
+        return len(self._under_way)
+
+    def send(self, token: object, body: bytes, idempotency_key: str) -> None:
+        """Start a POST."""
+        request = Request(token, body, idempotency_key)
+        self.requests.append(request)
+        self._under_way.append(request)
+
+    def poll(self, timeout_s: float) -> list[tuple[object, Answer]]:
+        """Return the answers that are there; where there is none, the time passes."""
+        asked, self._under_way = self._under_way, []
+        answers: list[tuple[object, Answer]] = []
+        for request in asked:
+            answer = self.seg(request.body)
+            if answer is None:
+                self._under_way.append(request)
+            else:
+                answers.append((request.token, answer))
+        if not answers:
+            self._clock.advance(timeout_s)
+        return answers

@@ -1,0 +1,180 @@
+"""A real Apache Kafka for tests and benchmarks: KRaft, on loopback, without containers.
+
+with RealKafka(brokers=3) as kafka:
+    kafka.create_topic("events", partitions=12)
+    Producer({"bootstrap.servers": kafka.bootstrap})
+    kafka.kill(2)
+    kafka.start(2)
+"""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Self
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+from consumer.timing import SystemClock
+from tests.kafka_real.broker import Broker, free_addresses, java_command
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import TracebackType
+
+_READY_LIMIT_S: Final = 60.0
+_ANSWER_LIMIT_S: Final = 0.5
+_LOOK_AGAIN_S: Final = 0.02
+_LOG_TAIL_LINES: Final = 15
+
+
+class Kafka:
+    """A cluster that is there; *bootstrap* is its `bootstrap.servers`."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self.bootstrap = bootstrap
+        self._admin_bootstrap = bootstrap
+
+    def create_topic(
+        self, name: str, partitions: int, config: Mapping[str, str] | None = None
+    ) -> None:
+        """Create a topic with the cluster's default number of copies and wait for its leaders.
+
+        Raises:
+            KafkaException: the broker refused, for example since the topic exists.
+        """
+        admin = _admin(self._admin_bootstrap)
+        topic = NewTopic(name, num_partitions=partitions, config=dict(config or {}))
+        admin.create_topics([topic])[name].result(timeout=_READY_LIMIT_S)
+        leaders: list[int] = []
+        while len(leaders) < partitions or min(leaders) < 0:
+            found = admin.list_topics(name, timeout=_READY_LIMIT_S).topics[name].partitions
+            leaders = [partition.leader for partition in found.values()]
+
+
+class RealKafka(Kafka):
+    """A cluster whose brokers are processes of ours to start, stop and kill; they count from 1.
+
+    *properties* are added to every broker's own, and win. Data and logs lie in *folder*, else in
+    a temporary one that is kept only when the `with` block fails. Unless *detached*, the brokers
+    die with the thread that starts them.
+
+    Raises:
+        KafkaUnavailableError: this machine has no Java or Maven, or cannot fetch the jars.
+        RuntimeError: a broker ended or was not ready after 60 s; the text has its last lines.
+    """
+
+    def __init__(
+        self,
+        brokers: int = 1,
+        properties: Mapping[str, str] | None = None,
+        folder: Path | None = None,
+        *,
+        detached: bool = False,
+    ) -> None:
+        java = java_command(detached=detached)
+        self._addresses = free_addresses(brokers)
+        super().__init__(",".join(f"127.0.0.1:{it.client}" for it in self._addresses))
+        self._admin_bootstrap = ",".join(f"127.0.0.1:{it.internal}" for it in self._addresses)
+        self._properties = properties or {}
+        self._temporary = folder is None
+        self.folder = folder or Path(tempfile.mkdtemp(prefix="kafka-"))
+        self._brokers = {it.node: Broker(it, java, self.folder) for it in self._addresses}
+
+    @property
+    def pids(self) -> dict[int, int]:
+        """The process of each broker that runs, by its number."""
+        return {node: it.process.pid for node, it in self._brokers.items() if it.running}
+
+    def __enter__(self) -> Self:
+        self.up()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.down()
+        if error is not None:
+            error.add_note(f"the brokers' data and logs are in {self.folder}")
+        elif self._temporary:
+            shutil.rmtree(self.folder)
+
+    def up(self) -> None:
+        """Format and start every broker; return when all are ready, or kill all and raise."""
+        try:
+            self._up()
+        except BaseException:
+            self.down()
+            raise
+
+    def _up(self) -> None:
+        for broker in self._brokers.values():
+            broker.format(self._addresses, self._properties)
+        for broker in self._brokers.values():
+            if broker.process.wait() != 0:
+                raise _failure(broker, "could not format its storage")
+        for broker in self._brokers.values():
+            broker.start()
+        for broker in self._brokers.values():
+            self._wait_ready(broker)
+
+    def down(self) -> None:
+        """Kill every broker."""
+        for node in self._brokers:
+            self.kill(node)
+
+    def start(self, node: int = 1) -> None:
+        """Start a broker that was stopped or killed; return when it is ready."""
+        self._brokers[node].start()
+        self._wait_ready(self._brokers[node])
+
+    def stop(self, node: int = 1) -> None:
+        """End a broker in good order: it hands its partitions over first."""
+        self._brokers[node].end(signal.SIGTERM)
+
+    def kill(self, node: int = 1) -> None:
+        """End a broker at once, as `kill -9` does."""
+        self._brokers[node].end(signal.SIGKILL)
+
+    def _wait_ready(self, broker: Broker) -> None:
+        """Return when *broker* answers and sees every broker that runs."""
+        admin = _admin(f"127.0.0.1:{broker.address.internal}")
+        clock = SystemClock()
+        deadline_s = clock.monotonic_s() + _READY_LIMIT_S
+        while not self.pids.keys() <= _nodes(admin):
+            if clock.monotonic_s() > deadline_s:
+                raise _failure(broker, f"was not ready after {_READY_LIMIT_S:.0f} s")
+            try:
+                broker.process.wait(timeout=_LOOK_AGAIN_S)
+            except subprocess.TimeoutExpired:
+                continue
+            raise _failure(broker, "ended before it was ready")
+
+
+def _admin(bootstrap: str) -> AdminClient:
+    # Quiet and quick: it asks brokers that are about to start.
+    retries = {"reconnect.backoff.ms": 20, "reconnect.backoff.max.ms": 50, "log_level": 0}
+    return AdminClient({"bootstrap.servers": bootstrap, **retries})
+
+
+def _nodes(admin: AdminClient) -> set[int]:
+    """Return the brokers that the cluster lists; none while nobody answers."""
+    try:
+        answer = admin.describe_cluster(request_timeout=_ANSWER_LIMIT_S).result()
+    except KafkaException:
+        return set()
+    return {node.id for node in answer.nodes}
+
+
+def _failure(broker: Broker, what: str) -> RuntimeError:
+    tail = broker.log.read_text(errors="replace").splitlines()[-_LOG_TAIL_LINES:]
+    where = f"broker {broker.address.node} {what}; the end of {broker.log}:"
+    return RuntimeError("\n  ".join([where, *tail]))

@@ -1,0 +1,63 @@
+"""What is written: the calls of each user are numbered without a gap, so loss and order show."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from consumer.avro.encoder import Encoder
+from consumer.kafka.produce import Outgoing, TopicProducer
+
+if TYPE_CHECKING:
+    from random import Random
+
+    from consumer.model import Object
+    from consumer.settings import KafkaSettings
+
+USERS = 2_000
+IGNORED, POISON = 0.05, 0.002
+"""The share of records that Seg never sees; poison stays far below a storm."""
+
+
+class Traffic:
+    """Writes records and knows what must arrive."""
+
+    def __init__(self, settings: KafkaSettings, topic: str, random: Random) -> None:
+        self._producer = TopicProducer(settings, topic)
+        self._encode = Encoder()
+        self._random = random
+        self.written = 0
+        self.ignored = 0
+        self.poison = 0
+        self.numbers = [0] * USERS
+        """How many deliverable calls each user has."""
+
+    @property
+    def deliverable(self) -> int:
+        """How many calls must arrive."""
+        return self.written - self.ignored - self.poison
+
+    def write(self, records: int) -> None:
+        """Write *records* more."""
+        for _ in range(records):
+            user = self._random.randrange(USERS)
+            self._producer.put(Outgoing(f"u-{user}".encode(), self._encode(self._call(user))))
+            self.written += 1
+
+    def close(self) -> None:
+        """Wait until the brokers have everything."""
+        self._producer.close()
+
+    def _call(self, user: int) -> Object:
+        dice = self._random.random()
+        call: Object = {"type": "track", "userId": f"u-{user}"}
+        if dice < IGNORED:
+            self.ignored += 1
+            return call | {"event": "Signed Up"}
+        if dice < IGNORED + POISON:
+            self.poison += 1
+            return call | {"event": "Viewed Product", "properties": {"price": "much"}}
+        self.numbers[user] += 1
+        call |= {"messageId": f"{user}-{self.numbers[user]}"}
+        call |= {"timestamp": "2026-11-23T10:00:00.000Z"}
+        properties: Object = {"id": "507f", "price": 18.99, "categories": ["Games"]}
+        return call | {"event": "Viewed Product", "properties": properties}

@@ -1,0 +1,397 @@
+"""What is owned and what is committed of it; and that every record is counted once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from consumer.assignment import ANSWER_WITHIN_S, FINISHED_TO_COMMIT, SOONEST_S, Assignment
+from consumer.checkpoint import decode
+from consumer.ledger import Checkpoint, Ledger
+from consumer.metrics import Tally
+from tests.fakes import P0, P1, FakeClock, FakeSource, a_record
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from consumer.model import Partition
+
+INTERVAL_S = 1.0
+
+
+class Member:
+    """An assignment, its source, and as much of a loop as it takes to start and finish records."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.source = FakeSource(self.clock)
+        self.source.listener = self
+        self.tally = Tally()
+        self.assignment = Assignment(self.source, INTERVAL_S, self.tally, self.clock)
+        self.in_flight: list[tuple[Partition, Ledger, int]] = []
+
+    def produce(self, partition: Partition, count: int) -> None:
+        """Write *count* records to the log."""
+        first = len(self.source.log.get(partition, ()))
+        records = [a_record(offset, partition=partition) for offset in range(first, first + count)]
+        self.source.append(*records)
+
+    def read(self, count: int = 1_000) -> None:
+        """Start up to *count* records."""
+        for record in self.source.poll(count, 0.0):
+            ledger = self.assignment.ledgers[record.partition]
+            if ledger.start(record.offset):
+                self.tally.records_received += 1
+                self.tally.records_in_flight += 1
+                self.in_flight.append((record.partition, ledger, record.offset))
+
+    def finish(self, index: int = 0) -> bool:
+        """Finish one of those in flight; tell whether it counted."""
+        partition, ledger, offset = self.in_flight.pop(index)
+        finished = self.assignment.finish(partition, ledger, offset)
+        if finished:
+            self.tally.records_ignored["made_up",] = (
+                self.tally.records_ignored.get(("made_up",), 0) + 1
+            )
+        return finished
+
+    @property
+    def counts(self) -> tuple[int, int, int]:
+        """How many records came, ended, and are in flight."""
+        tally = self.tally
+        return tally.records_received, tally.outcomes, tally.records_in_flight
+
+    def commit(self, *, after_s: float = INTERVAL_S) -> None:
+        """Let time pass and commit if that is due."""
+        self.clock.advance(after_s)
+        self.assignment.commit_if_due(self.clock.monotonic_s())
+
+    def assigned(self, partitions: Mapping[Partition, Checkpoint | None]) -> None:
+        """Own *partitions*, as the rebalance does."""
+        self.assignment.add(partitions)
+
+    def revoked(self, partitions: Collection[Partition]) -> None:
+        """Commit *partitions* and give them up, as the rebalance does."""
+        self.assignment.close(partitions)
+        self.assignment.commit_now(partitions)
+        self.assignment.drop(partitions)
+
+    def lost(self, partitions: Collection[Partition]) -> None:
+        """Give *partitions* up, as the rebalance does."""
+        self.assignment.drop(partitions)
+
+    def commit_answered(self, committed: Mapping[Partition, Checkpoint], error: str | None) -> None:
+        """Pass the answer on, as the rebalance does."""
+        self.assignment.commit_answered(committed, error)
+
+
+@pytest.fixture(name="member")
+def _member() -> Member:
+    """Own `P0` with three records in flight."""
+    member = Member()
+    member.produce(P0, 3)
+    member.source.assign(P0)
+    member.read()
+    return member
+
+
+def test_commit_speaks_of_what_is_finished(member: Member) -> None:
+    """The position goes to the broker, and what is finished above it goes in the metadata."""
+    member.finish(1)
+
+    member.commit()
+    member.source.answer()
+
+    assert Checkpoint(0, 2, (0,)) == decode(*member.source.stored[P0])
+    assert Checkpoint(0, 3, (0, 2)) == member.assignment.ledgers[P0].committed
+
+
+def test_commit_goes_out_every_interval(member: Member) -> None:
+    """Not before it is over, and not while nothing has changed."""
+    member.commit(after_s=INTERVAL_S / 2)
+    assert member.source.commits == 0
+
+    member.commit(after_s=INTERVAL_S / 2)
+    member.source.answer()
+    assert member.source.commits == 1
+
+    member.commit()
+    assert member.source.commits == 1
+
+
+def test_much_that_is_finished_is_committed_sooner() -> None:
+    """A fast consumer does not wait for the interval: less is sent twice after a crash."""
+    member = Member()
+    member.produce(P0, FINISHED_TO_COMMIT)
+    member.source.assign(P0)
+    member.read(FINISHED_TO_COMMIT)
+    for _ in range(FINISHED_TO_COMMIT - 1):
+        member.finish(-1)
+    member.commit(after_s=SOONEST_S)
+    assert member.source.commits == 0
+
+    member.finish()
+    member.commit(after_s=0.0)
+
+    assert {P0: Checkpoint(FINISHED_TO_COMMIT, FINISHED_TO_COMMIT, ())} == member.source.under_way
+
+
+def test_commits_keep_their_distance() -> None:
+    """However much is finished, the brokers have others to serve."""
+    member = Member()
+    member.produce(P0, FINISHED_TO_COMMIT)
+    member.source.assign(P0)
+    member.read(FINISHED_TO_COMMIT)
+    for _ in range(FINISHED_TO_COMMIT):
+        member.finish()
+
+    member.commit(after_s=SOONEST_S * 0.9)
+    assert member.source.commits == 0
+
+    member.commit(after_s=SOONEST_S * 0.1)
+    assert member.source.commits == 1
+
+
+def test_one_commit_is_under_way_at_a_time(member: Member) -> None:
+    """The next one waits for the answer, and then says what has changed meanwhile."""
+    member.commit()
+    member.finish()
+
+    member.commit()
+    assert member.source.commits == 1
+
+    member.source.answer()
+    member.commit()
+    assert {P0: Checkpoint(1, 3, (1, 2))} == member.source.under_way
+
+
+def test_commit_without_an_answer_is_given_up_in_time(member: Member) -> None:
+    """An answer that got lost does not end all commits."""
+    member.commit()
+
+    member.commit(after_s=ANSWER_WITHIN_S - 0.01)
+    assert member.source.commits == 1
+
+    member.commit(after_s=0.01)
+    assert member.source.commits == 2
+
+
+def test_refused_commit_is_due_again(member: Member) -> None:
+    """What the broker has not acknowledged is said again, though nothing has changed since."""
+    member.source.refusal = "NOT_COORDINATOR"
+    member.commit()
+    member.source.answer()
+
+    member.source.refusal = None
+    member.commit()
+    member.source.answer()
+
+    assert member.source.commits == 2
+    assert {("NOT_COORDINATOR",): 1} == member.tally.commit_failures
+    assert Checkpoint(0, 3, (0, 1, 2)) == member.assignment.ledgers[P0].committed
+
+
+def test_time_to_the_answer_is_measured(member: Member) -> None:
+    """It is what tells a slow coordinator."""
+    member.commit()
+    member.clock.advance(0.3)
+    member.source.answer()
+
+    assert member.tally.commit_seconds.total == pytest.approx(0.3)
+    assert sum(member.tally.commit_seconds.counts) == 1
+
+
+def test_revoked_partition_is_committed_while_it_is_owned(member: Member) -> None:
+    """The next owner goes on where this one ended, and does only the rest."""
+    member.finish()
+    member.finish(1)
+    member.source.revoke(P0)
+
+    member.source.assign(P0)
+    member.read()
+
+    assert [(P0, 1)] == [(partition, offset) for partition, _, offset in member.in_flight[1:]]
+
+
+def test_late_finish_falls_on_an_orphan(member: Member) -> None:
+    """A call that Seg takes after its partition went counts for nothing: the next owner's does."""
+    member.source.revoke(P0)
+
+    assert (3, 3, 0) == member.counts
+    assert member.finish() is False
+    assert (3, 3, 0) == member.counts
+    assert not member.assignment.ledgers
+
+
+def test_late_finish_falls_on_an_orphan_after_the_partition_came_back(member: Member) -> None:
+    """The new ledger knows nothing of the old one's records: they are read again."""
+    member.source.lose(P0)
+    member.source.assign(P0)
+
+    assert member.finish() is False
+
+    member.read()
+    assert member.assignment.ledgers[P0].in_flight == 3
+
+
+def test_finishing_twice_is_refused(member: Member) -> None:
+    """It would hide that another record was lost."""
+    [(_, ledger, offset), *_rest] = member.in_flight
+    member.finish()
+
+    with pytest.raises(KeyError):
+        member.assignment.finish(P0, ledger, offset)
+
+
+def test_closed_partition_may_still_finish_and_commit(member: Member) -> None:
+    """That is what a revoke waits for."""
+    ledgers = member.assignment.close([P0, P1])
+
+    assert [member.assignment.ledgers[P0]] == ledgers
+    assert ledgers[0].closed
+    assert member.finish() is True
+    member.assignment.commit_now([P0])
+    assert 1 == member.source.stored[P0][0]
+
+
+def test_unfinished_records_of_a_dropped_partition_are_handed_over(member: Member) -> None:
+    """They are in flight no longer, but they have not ended here either."""
+    member.finish()
+    member.source.lose(P0)
+
+    assert (3, 2, 0) == (
+        member.tally.records_received,
+        member.tally.records_handed_over,
+        member.tally.records_in_flight,
+    )
+
+
+def test_series_of_a_dropped_partition_are_gone(member: Member) -> None:
+    """A lag that nobody keeps up to date would be an alert for nothing."""
+    tally = member.tally
+    for series in (
+        tally.lag_records,
+        tally.lag_seconds,
+        tally.committed_offset,
+        tally.position_offset,
+    ):
+        series["events", "0"] = series["events", "1"] = 7
+
+    member.source.lose(P0)
+
+    assert {("events", "1"): 7} == tally.lag_records == tally.lag_seconds
+    assert {("events", "1"): 7} == tally.committed_offset == tally.position_offset
+
+
+def test_answer_for_a_partition_that_went_is_ignored(member: Member) -> None:
+    """A commit may be answered after a rebalance."""
+    member.commit()
+    member.source.lose(P0)
+
+    member.source.answer()
+
+    assert not member.assignment.ledgers
+
+
+class Groups(RuleBasedStateMachine):
+    """Two partitions through many assignments; the broker, silent or refusing, as it likes.
+
+    The model is one set: the records whose finish counted.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.member = Member()
+        self.done: set[tuple[Partition, int]] = set()
+        self.sent_s = 0.0  # when the last commit was
+
+    @rule(partition=st.sampled_from([P0, P1]), count=st.integers(1, 6))
+    def produce(self, partition: Partition, count: int) -> None:
+        """Write records."""
+        self.member.produce(partition, count)
+
+    @rule(count=st.integers(1, 6))
+    def read(self, count: int) -> None:
+        """Start records; the broker may answer meanwhile."""
+        self.member.read(count)
+
+    @precondition(lambda self: self.member.in_flight)
+    @rule(data=st.data())
+    def finish(self, data: st.DataObject) -> None:
+        """Finish any record ever started; it counts only in the assignment that it began in."""
+        index = data.draw(st.integers(0, len(self.member.in_flight) - 1))
+        partition, ledger, offset = self.member.in_flight[index]
+        is_orphan = self.member.assignment.ledgers.get(partition) is not ledger
+        before = self.member.counts
+
+        assert self.member.finish(index) is not is_orphan
+        if is_orphan:
+            assert before == self.member.counts
+        else:
+            self.done.add((partition, offset))
+
+    @rule(seconds=st.sampled_from([0.0, 1.0, 60.0]), silent=st.booleans())
+    def commit(self, seconds: float, silent: bool) -> None:  # noqa: FBT001 - hypothesis passes it
+        """Commit if it is due; one at a time, unless the last was given up."""
+        source, clock = self.member.source, self.member.clock
+        source.silent, commits = silent, source.commits
+        waits = bool(source.under_way)
+
+        self.member.commit(after_s=seconds)
+
+        if source.commits > commits:
+            assert not waits or clock.now_s - self.sent_s >= ANSWER_WITHIN_S
+            self.sent_s = clock.now_s
+
+    @rule(refusal=st.sampled_from([None, "NOT_COORDINATOR"]))
+    def answer(self, refusal: str | None) -> None:
+        """The broker answers."""
+        self.member.source.refusal = refusal
+        self.member.source.answer()
+
+    @rule(partition=st.sampled_from([P0, P1]), lost=st.booleans())
+    def rebalance(self, partition: Partition, lost: bool) -> None:  # noqa: FBT001 - hypothesis passes it
+        """A partition comes, is revoked or is lost."""
+        source = self.member.source
+        if partition not in source.owned:
+            source.assign(partition)
+        elif lost:
+            source.lose(partition)
+        else:
+            source.revoke(partition)
+
+    @invariant()
+    def every_record_is_counted_once(self) -> None:
+        """What came is what ended, what was handed over and what is in flight."""
+        received, ended, in_flight = self.member.counts
+
+        assert received == ended + in_flight
+        ledgers = self.member.assignment.ledgers.values()
+        assert sum(ledger.in_flight for ledger in ledgers) == in_flight
+
+    @invariant()
+    def broker_is_told_only_of_what_is_done(self) -> None:
+        """Neither the committed offset nor its metadata claims a record that is not finished."""
+        for partition, stored in self.member.source.stored.items():
+            checkpoint = decode(*stored)
+            claimed = set(range(checkpoint.horizon)) - set(checkpoint.unfinished)
+            assert self.done >= {(partition, offset) for offset in claimed}
+
+    def teardown(self) -> None:
+        """Once the broker answers and takes commits, everything that is finished is committed."""
+        member = self.member
+        member.source.refusal, member.source.silent = None, False
+        member.source.answer()
+        member.commit(after_s=ANSWER_WITHIN_S)
+        member.source.answer()
+
+        for ledger in member.assignment.ledgers.values():
+            assert ledger.checkpoint() in {None, ledger.committed}
+
+
+TestGroups = Groups.TestCase
+TestGroups.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)

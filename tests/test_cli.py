@@ -1,0 +1,196 @@
+"""The command line, as its user meets it: a process with arguments, output and an exit code."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import orjson
+import pytest
+
+from consumer.cli import COMMANDS
+from consumer.demo.samples import SAMPLE
+from consumer.errors import DeadLetterReason, IgnoredReason
+from consumer.kafka.embedded import CONFIG, EmbeddedBroker
+from consumer.kafka.read import read_topic
+from consumer.settings import load
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+WEBSITE_ID = "abc8fb18-7559-4324-9921-a4b5015b4a1c"
+
+
+def seg_consumer(
+    *arguments: str, text: str = "", env: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run the command with nothing of ours in its environment but *env*."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("SEG_")}
+    return subprocess.run(
+        [sys.executable, "-m", "consumer", *arguments],
+        input=text,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+        env=clean | (env or {}),
+    )
+
+
+class TestUsage:
+    """What a newcomer types first."""
+
+    def test_help_names_every_command(self) -> None:
+        """`--help` exits 0 and lists the commands."""
+        done = seg_consumer("--help")
+
+        assert done.returncode == 0
+        assert [name for name in COMMANDS if f"  {name} " not in done.stdout] == []
+
+    def test_an_unknown_command_is_wrong_usage(self) -> None:
+        """A word that is no command exits 2 and says so."""
+        done = seg_consumer("deliver")
+
+        assert done.returncode == 2
+        assert "No such command 'deliver'" in done.stderr
+
+    def test_wrong_settings_are_told_all_at_once(self) -> None:
+        """Every problem has its line, the exit code is 2, and nothing was started."""
+        done = seg_consumer("run", env={"SEG_DELIVERY__MODE": "bulk", "SEG_KAFKA__TOPICS": "t"})
+
+        names = {line.split(": ")[1] for line in done.stderr.splitlines()}
+        assert done.returncode == 2
+        assert names == {
+            "SEG_KAFKA__BOOTSTRAP_SERVERS",
+            "SEG_DELIVERY__WEBSITE_ID",
+            "SEG_DELIVERY__MODE",
+        }
+
+    def test_config_masks_the_website_id(self) -> None:
+        """What is in force is printed, the key is not."""
+        env = {
+            "SEG_KAFKA__BOOTSTRAP_SERVERS": "kafka:9092",
+            "SEG_KAFKA__TOPICS": "events",
+            "SEG_DELIVERY__WEBSITE_ID": WEBSITE_ID,
+        }
+
+        done = seg_consumer("config", "--json", env=env)
+
+        assert done.returncode == 0
+        assert WEBSITE_ID not in done.stdout
+        topics = orjson.loads(done.stdout)["SEG_KAFKA__TOPICS"]
+        assert topics == {"value": ["events"], "source": "environment"}
+
+
+class TestTranslate:
+    """What becomes of a call, without Kafka and without Seg."""
+
+    def test_each_line_has_its_answer(self) -> None:
+        """A call, an ignored one, a rejected one and no JSON at all: one line each, in order."""
+        lines = [
+            '{"type": "track", "event": "Viewed Product", "properties": {"price": "18.99"}}',
+            '{"type": "screen", "name": "Home"}',
+            '{"type": "track", "event": "Viewed Product", "properties": {"price": "much"}}',
+            "{",
+        ]
+
+        done = seg_consumer("translate", text="\n".join(lines))
+
+        answers = [orjson.loads(line) for line in done.stdout.splitlines()]
+        assert done.returncode == 0
+        assert answers[0] == {
+            "call": {"type": "track", "event": "ProductView", "properties": {"Price": 18.99}}
+        }
+        assert answers[1] == {"ignored": "unsupported_type"}
+        assert answers[2]["rejected"] == "bad_number"
+        assert answers[3]["rejected"] == "bad_json"
+
+    def test_no_value_of_an_event_is_in_a_detail(self) -> None:
+        """What is wrong is told by its place and its kind, never by what it holds."""
+        event = {"type": "alias", "userId": "u", "previousId": ["jane@example.com"]}
+
+        done = seg_consumer("translate", text=orjson.dumps(event).decode())
+
+        assert "rejected" in done.stdout
+        assert "jane" not in done.stdout + done.stderr
+
+
+class TestDemo:
+    """The main job on this machine."""
+
+    def test_the_sample_adds_up_and_shows_every_fate(self) -> None:
+        """Each record has one outcome, and all that can happen on one machine does happen."""
+        done = seg_consumer("demo", "--json")
+
+        assert done.returncode == 0, done.stderr
+        summary = orjson.loads(done.stdout)
+        ignored, dead = summary["ignored"], summary["dead_lettered"]
+        outcomes = summary["delivered"] + sum(ignored.values()) + sum(dead.values())
+        assert summary["received"] == outcomes
+        assert ignored.keys() == set(IgnoredReason)
+        # These need a registry, a time or an envelope that the sample's own encoder refuses.
+        elsewhere = {"unusable_schema", "bad_timestamp", "bad_envelope"}
+        assert dead.keys() == set(DeadLetterReason) - elsewhere
+
+    def test_the_terminal_shows_what_became_of_each(self) -> None:
+        """The table has a row for each thing that went in and what Seg was sent for it."""
+        done = seg_consumer("demo", env={"COLUMNS": "160"})
+
+        rows = [
+            [cell.strip() for cell in line.split("│")[1:4]]
+            for line in done.stdout.splitlines()
+            if line.startswith("│")
+        ]
+        assert ["track Order Completed", "delivered", "track OrderPlaced"] in rows
+        assert ["track Signed Up", "ignored", "unmapped_event"] in rows
+        assert ["truncated Avro", "dead letter", "bad_avro"] in rows
+
+    def test_ones_own_events(self, tmp_path: Path) -> None:
+        """A file of JSON lines takes the sample's place."""
+        events = tmp_path / "events.jsonl"
+        events.write_text(
+            '{"type": "page", "userId": "u-1", "timestamp": "2026-11-23T10:00:00Z"}\n'
+            '{"type": "track", "event": "Unheard Of", "userId": "u-1"}\n'
+        )
+
+        done = seg_consumer("demo", "--json", "--events", str(events))
+
+        summary = orjson.loads(done.stdout)
+        assert (summary["received"], summary["delivered"]) == (2, 1)
+        assert summary["ignored"] == {"unmapped_event": 1}
+
+    def test_a_line_that_is_no_call_is_named(self, tmp_path: Path) -> None:
+        """The text says which line, and nothing is sent."""
+        events = tmp_path / "events.jsonl"
+        events.write_text('{"type": "page"}\n{"type": "pages"}\n')
+
+        done = seg_consumer("demo", "--events", str(events))
+
+        assert done.returncode == 1
+        assert "line 2: type: expected one of" in done.stderr
+
+
+@pytest.mark.broker
+class TestProduce:
+    """Segment calls onto a topic."""
+
+    def test_calls_arrive_as_avro_under_their_users_key(self) -> None:
+        """Each line is one record: single-object Avro, keyed by who it is about."""
+        lines = SAMPLE.read_text(encoding="utf-8").splitlines()[:3]
+        with EmbeddedBroker() as broker:
+            broker.create_topic("events", 1)
+            env = {
+                "SEG_KAFKA__BOOTSTRAP_SERVERS": broker.bootstrap,
+                "SEG_KAFKA__TOPICS": "events",
+                "SEG_KAFKA__CONFIG": orjson.dumps(CONFIG).decode(),
+            }
+
+            done = seg_consumer("produce", text="\n".join(lines), env=env)
+
+            settings = load(env=env | {"SEG_DELIVERY__WEBSITE_ID": WEBSITE_ID})
+            records = list(read_topic(settings.kafka, "events"))
+        assert done.stdout == "3 records written to events\n"
+        assert [record.key for record in records] == [b"u-1", b"a-2", b"u-1"]
+        assert {(record.value or b"")[:2] for record in records} == {b"\xc3\x01"}

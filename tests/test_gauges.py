@@ -1,0 +1,209 @@
+"""What is measured: the state of the parts, and how far behind each partition is."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+
+from consumer.assignment import Assignment
+from consumer.backpressure import Backpressure, Bounds
+from consumer.errors import DeadLetterReason
+from consumer.gauges import Gauged, refresh, refresh_lag
+from consumer.lanes import Lanes
+from consumer.ledger import Checkpoint, Ledger
+from consumer.metrics import Tally
+from consumer.model import DeadLetter
+from consumer.seg.breaker import Breaker, OpenReason
+from consumer.seg.delivery import Delivery
+from consumer.seg.limiter import Concurrency
+from consumer.seg.outbox import Outbox
+from consumer.seg.rate import Rate
+from consumer.seg.retry import RetryPolicy
+from tests.fakes import (
+    NOON_S,
+    P0,
+    P1,
+    FakeClock,
+    FakeDeadLetters,
+    FakeSender,
+    FakeSource,
+    a_record,
+    a_task,
+    an_answer,
+)
+
+NOON_MS = NOON_S * 1000
+LABELS = ("events", "0")
+
+
+class Parts:
+    """The parts whose state is shown, over a Seg that answers as it is told."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.sender = FakeSender(self.clock, lambda _body: None)
+        self.lanes = Lanes()
+        self.tally = Tally()
+        self.dead_letters = FakeDeadLetters()
+        self.backpressure = Backpressure(FakeSource(self.clock), Bounds(10, 10, 10))
+        self.assignment = Assignment(FakeSource(self.clock), 1.0, self.tally, self.clock)
+        random = Random(0)  # noqa: S311 - jitter, not a secret
+        policy = RetryPolicy(
+            base_s=1, max_s=300, budget_s=14_400, max_attempts=10, retry_after_max_s=900
+        )
+        self.delivery = Delivery(
+            lanes=self.lanes,
+            outbox=Outbox(self.lanes, None),
+            sender=self.sender,
+            breaker=Breaker(policy, 30, random),
+            concurrency=Concurrency(2, 8),
+            rate=Rate(25.0, self.clock.monotonic_s()),
+            policy=policy,
+            arrays=False,
+            observer=self.tally,
+            clock=self.clock,
+            random=random,
+        )
+
+    def refreshed(self) -> Tally:
+        """Return the tally after a refresh."""
+        parts = Gauged(self.assignment, self.backpressure, self.delivery, self.dead_letters)
+        refresh(self.tally, parts)
+        return self.tally
+
+
+@pytest.fixture(name="parts")
+def _parts() -> Parts:
+    return Parts()
+
+
+def test_state_of_the_parts_is_shown(parts: Parts) -> None:
+    """Partitions, pauses, requests, limits, retries and letters that wait."""
+    parts.assignment.add({P0: None, P1: None})
+    parts.backpressure.update(parts.assignment.ledgers, 0, 0.0, away=True)
+    ledger = parts.assignment.ledgers[P0]
+    parts.dead_letters.away = True
+    parts.dead_letters.put(
+        DeadLetter(a_record(), ledger, DeadLetterReason.BAD_AVRO, "", attempts=0, status=None)
+    )
+    parts.lanes.put("a", a_task(ledger), 0.0)
+    parts.delivery.step(0.0)
+
+    tally = parts.refreshed()
+
+    assert (2, 2) == (tally.assigned_partitions, tally.paused_partitions)
+    assert (1, 0) == (tally.requests_in_flight, tally.batches_retrying)
+    assert (parts.delivery.concurrency.limit, 25.0) == (
+        tally.concurrency_limit,
+        tally.request_rate_limit,
+    )
+    assert tally.dead_letters_pending == 1
+
+
+def test_batch_that_waits_for_another_attempt_is_shown(parts: Parts) -> None:
+    """It is on its way no longer, and not settled."""
+    parts.lanes.put("a", a_task(Ledger()), 0.0)
+    parts.sender.seg = lambda _body: an_answer(500)
+
+    parts.delivery.step(0.0)
+
+    tally = parts.refreshed()
+    assert (0, 1) == (tally.requests_in_flight, tally.batches_retrying)
+
+
+def test_breaker_has_a_series_for_each_reason(parts: Parts) -> None:
+    """All are there from the start, for an alert needs a zero to rise from."""
+    assert dict.fromkeys([(reason,) for reason in OpenReason], 0) == parts.refreshed().breaker_open
+
+    parts.delivery.breaker.refused(OpenReason.UNAUTHORISED, 0.0, "")
+
+    breaker_open = parts.refreshed().breaker_open
+    assert breaker_open["unauthorised",] == 1
+    assert sum(breaker_open.values()) == 1
+
+
+def behind(
+    ledger: Ledger, *, end: int | None, now_s: float = NOON_S
+) -> tuple[float | None, float | None]:
+    """Return the lag of `P0` in records and in seconds; None where a scrape shows none."""
+    tally = Tally()
+    tally.lag_records[LABELS] = tally.lag_seconds[LABELS] = 99_999  # of the last refresh
+    refresh_lag(tally, {P0: ledger}, {} if end is None else {P0: end}, now_s * 1000)
+    return tally.lag_records.get(LABELS), tally.lag_seconds.get(LABELS)
+
+
+def reading(*records: tuple[int, float | None]) -> Ledger:
+    """Return a ledger that has read records of so many seconds before noon."""
+    ledger = Ledger()
+    for offset, age_s in records:
+        ledger.start(offset, None if age_s is None else int(NOON_MS - age_s * 1000))
+    return ledger
+
+
+def test_lag_counts_from_the_position() -> None:
+    """The age is that of the oldest record that is not finished."""
+    ledger = reading((10, 60.0), (11, 30.0), (12, 5.0))
+    ledger.finish(10)
+
+    assert (9, 30.0) == behind(ledger, end=20)
+
+
+def test_lag_of_what_is_not_read_yet() -> None:
+    """With nothing in flight the newest record read tells how far behind reading is, at most."""
+    ledger = reading((10, 60.0))
+    ledger.finish(10)
+
+    assert (9, 60.0) == behind(ledger, end=20)
+
+
+def test_nothing_left_is_no_lag() -> None:
+    """A quiet topic is not late, however old its last record is."""
+    ledger = reading((10, 3_600.0))
+    ledger.finish(10)
+
+    assert (0, 0.0) == behind(ledger, end=11)
+
+
+def test_end_that_is_known_late_is_no_negative_lag() -> None:
+    """The end is what librdkafka heard last; the position may be beyond it."""
+    ledger = reading((10, 1.0), (11, 1.0))
+    ledger.finish(10)
+    ledger.finish(11)
+
+    assert (0, 0.0) == behind(ledger, end=11)
+
+
+@pytest.mark.parametrize(
+    "ledger",
+    [Ledger(Checkpoint(10, 10, ())), reading((10, None))],
+    ids=["nothing read", "no timestamp"],
+)
+def test_age_that_is_not_known_is_not_shown(ledger: Ledger) -> None:
+    """Who has a long backlog and reads nothing of it, for Seg is away, is not zero seconds late."""
+    assert (10, None) == behind(ledger, end=20)
+
+
+def test_clock_that_runs_behind_the_log_makes_no_negative_age() -> None:
+    """Timestamps are the producers', or the broker's."""
+    assert (1, 0.0) == behind(reading((10, -5.0)), end=11)
+
+
+def test_positions_are_shown_and_the_commit_where_there_is_one() -> None:
+    """A position that stands still while records come is what an alert looks at."""
+    tally, ledger = Tally(), reading((10, 1.0))
+    refresh_lag(tally, {P0: ledger}, {}, NOON_MS)
+    assert ({LABELS: 10}, {}) == (tally.position_offset, tally.committed_offset)
+
+    ledger.committed = Checkpoint(9, 9, ())
+    refresh_lag(tally, {P0: ledger}, {}, NOON_MS)
+    assert {LABELS: 9} == tally.committed_offset
+
+
+def test_partition_without_a_position_has_no_series() -> None:
+    """Before its first record a partition without a commit is nowhere."""
+    tally = Tally()
+
+    refresh_lag(tally, {P0: Ledger()}, {P0: 20}, NOON_MS)
+
+    assert ({}, {}) == (tally.position_offset, tally.lag_records)

@@ -1,0 +1,334 @@
+"""Who may import whom: the layers of the design, read from the source and not from its promises."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+ROOT = Path(__file__).parent.parent / "consumer"
+
+LEVELS = (
+    "errors timing ledger metrics",
+    "model checkpoint storm exposition",
+    "lanes ports logs settings translate avro sandbox health",
+    "seg kafka assignment backpressure",
+    "gauges rebalance pipeline",
+    "wiring",
+    "app",
+    "cli commands demo __main__",
+)
+"""From the bottom up. A module or package imports only what stands on an earlier line; names on one
+line do not know each other, but for the last, the command line: one thing in several packages."""
+
+LIBRARIES = {
+    "click": ("cli", "commands"),
+    "confluent_kafka": ("kafka",),
+    "fastavro": ("avro",),
+    "httptools": ("sandbox",),
+    "orjson": ("",),  # JSON is everybody's
+    "prometheus_client": ("exposition",),
+    "pycurl": ("seg.client",),
+    "pydantic": ("settings",),
+    "pydantic_core": ("settings",),
+    "pydantic_settings": ("settings",),
+    "rich": ("cli", "commands", "demo"),
+    "structlog": ("logs",),
+    "urllib3": ("avro",),
+    "yaml": ("settings",),
+}
+"""Each outside library, and the only modules or packages that may meet it."""
+
+TYPES_FOR_ALL = ("structlog.typing", "pydantic")
+"""What may be named in an annotation anywhere: a logger, and a secret that must not be printed."""
+
+TYPE_ONLY_BACK_EDGES = {
+    ("sandbox.options", "sandbox.faults"): "options hold faults, and faults refuse as options do",
+}
+"""The cycles that exist for the type checker alone, each with the reason why it has to."""
+
+PURE = {
+    *("assignment", "backpressure", "checkpoint", "errors", "gauges", "lanes", "ledger"),
+    *("metrics", "model", "pipeline", "ports", "rebalance", "storm", "translate"),
+}
+"""What is tested with nothing but values: no clock, no randomness and no I/O of its own."""
+
+IMPURE = {
+    *("asyncio", "http", "io", "logging", "multiprocessing", "os", "pathlib", "random", "secrets"),
+    *("select", "signal", "socket", "ssl", "subprocess", "sys", "tempfile", "threading", "time"),
+    *("urllib", "uuid"),
+}
+
+
+class Edge(NamedTuple):
+    """One import: *module* needs *target*, which is ours or not; names are without `consumer.`."""
+
+    module: str
+    target: str
+    is_ours: bool
+    type_only: bool
+
+    @property
+    def text(self) -> str:
+        """The edge in a failing test."""
+        return f"{self.module} -> {self.target}" + (" (types)" if self.type_only else "")
+
+
+def edges(sources: Mapping[str, str]) -> list[Edge]:
+    """Return every import in *sources*, texts by module name, also those inside functions."""
+    return [edge for module, text in sources.items() for edge in _edges_of(module, text, sources)]
+
+
+def _edges_of(module: str, text: str, sources: Mapping[str, str]) -> Iterator[Edge]:
+    tree = ast.parse(text)
+    for_types = {
+        id(node)
+        for branch in ast.walk(tree)
+        if isinstance(branch, ast.If) and ast.unparse(branch.test) == "TYPE_CHECKING"
+        for statement in branch.body
+        for node in ast.walk(statement)
+    }
+    for node in ast.walk(tree):
+        for name in _imported(node):
+            top, _, rest = name.partition(".")
+            if top == "__future__" or name == "consumer":
+                continue
+            target = _module(rest, sources) if top == "consumer" else name
+            yield Edge(module, target, top == "consumer", id(node) in for_types)
+
+
+def _imported(node: ast.AST) -> Iterable[str]:
+    """Return the dotted names that *node* imports, as deep as they are written."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom):
+        assert node.module is not None, "relative imports hide where a name comes from"
+        return [f"{node.module}.{alias.name}" for alias in node.names]
+    return ()
+
+
+def _module(name: str, sources: Mapping[str, str]) -> str:
+    """Return the module that *name*, perhaps of a thing in one, belongs to."""
+    while name not in sources and "." in name:
+        name = name.rpartition(".")[0]
+    return name
+
+
+@cache
+def ours() -> tuple[Edge, ...]:
+    """Return every import of the project."""
+    sources = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): (
+            path.read_text()
+        )
+        for path in sorted(ROOT.rglob("*.py"))
+        if path != ROOT / "__init__.py"
+    }
+    return tuple(edges(sources))
+
+
+def level(module: str) -> int:
+    """Return the level of *module*: the line that its first name stands on."""
+    top = module.partition(".")[0]
+    found = [number for number, names in enumerate(LEVELS) if top in names.split()]
+    assert len(found) == 1, f"{top} stands on {len(found)} lines of LEVELS: it needs exactly one"
+    return found[0]
+
+
+def upward(all_edges: Iterable[Edge]) -> list[str]:
+    """Return the imports that do not point down."""
+    return [
+        edge.text
+        for edge in all_edges
+        if edge.is_ours
+        and edge.module.partition(".")[0] != edge.target.partition(".")[0]
+        and not level(edge.target) < level(edge.module)
+        and not level(edge.target) == level(edge.module) == len(LEVELS) - 1
+    ]
+
+
+def cycles(all_edges: Iterable[Edge]) -> list[list[str]]:
+    """Return the modules that need each other, also for types, one path for each cycle found."""
+    needs: dict[str, list[str]] = {}
+    for edge in all_edges:
+        if edge.is_ours and (edge.module, edge.target) not in TYPE_ONLY_BACK_EDGES:
+            needs.setdefault(edge.module, []).append(edge.target)
+    found: list[list[str]] = []
+    done: set[str] = set()
+
+    def visit(module: str, path: list[str]) -> None:
+        if module in path:
+            found.append([*path[path.index(module) :], module])
+        elif module not in done:
+            for target in needs.get(module, ()):
+                visit(target, [*path, module])
+            done.add(module)
+
+    for module in list(needs):
+        visit(module, [])
+    return found
+
+
+def strangers(all_edges: Iterable[Edge]) -> list[str]:
+    """Return the imports of outside libraries where they may not be."""
+    return [
+        edge.text
+        for edge in all_edges
+        if not edge.is_ours
+        and edge.target.partition(".")[0] not in sys.stdlib_module_names
+        and not (edge.type_only and edge.target.startswith(TYPES_FOR_ALL))
+        and not _within(edge.module, LIBRARIES.get(edge.target.partition(".")[0], ()))
+    ]
+
+
+def _within(module: str, places: Iterable[str]) -> bool:
+    return any(not place or f"{module}.".startswith(f"{place}.") for place in places)
+
+
+def test_imports_point_down() -> None:
+    """A module knows what is below it, and nobody knows who uses him."""
+    assert upward(ours()) == []
+
+
+def test_no_two_modules_need_each_other() -> None:
+    """Not even for the type checker, but for the pairs that are listed with their reason."""
+    assert cycles(ours()) == []
+
+
+@pytest.mark.parametrize(("module", "target"), TYPE_ONLY_BACK_EDGES)
+def test_listed_cycle_is_there_and_for_types_only(module: str, target: str) -> None:
+    """A pair that has gone from the source goes from the list."""
+    found = [edge for edge in ours() if (edge.module, edge.target) == (module, target)]
+
+    assert found
+    assert all(edge.type_only for edge in found)
+
+
+def test_each_outside_library_is_met_in_its_own_place() -> None:
+    """An upgrade touches one module, and a fake stands in for one."""
+    assert strangers(ours()) == []
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_listed_library_is_used(library: str) -> None:
+    """A library that nobody imports any more goes from the list, and from the dependencies."""
+    assert [edge for edge in ours() if edge.target.partition(".")[0] == library]
+
+
+def test_pure_modules_touch_nothing() -> None:
+    """The heart runs under a fake clock, with nothing but values."""
+    touched = [
+        edge.text
+        for edge in ours()
+        if _within(edge.module, PURE)
+        and not edge.is_ours
+        and not edge.type_only
+        and edge.target.partition(".")[0] in IMPURE
+    ]
+
+    assert touched == []
+
+
+def test_pipeline_never_reaches_the_sandbox() -> None:
+    """A stand-in for Seg has no place in the program that runs in production."""
+    reached, left = set[str](), ["app"]
+    while left:
+        module = left.pop()
+        if module not in reached:
+            reached.add(module)
+            left += [edge.target for edge in ours() if edge.is_ours and edge.module == module]
+
+    assert "pipeline" in reached
+    assert "kafka.source" in reached
+    assert {
+        module for module in reached if _within(module, ["sandbox", "demo", "commands"])
+    } == set()
+
+
+def made_up(**sources: str) -> list[Edge]:
+    """Return the imports of modules that are not there."""
+    return edges({name.replace("__", "."): text for name, text in sources.items()})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "from consumer.pipeline import Pipeline",
+        "import consumer.pipeline",
+        "from consumer import pipeline",
+        "def late():\n    from consumer.pipeline import Pipeline",
+        "if TYPE_CHECKING:\n    from consumer.pipeline import Pipeline",
+        "from consumer.metrics import Tally",
+    ],
+)
+def test_import_that_points_up_or_aside_is_found(text: str) -> None:
+    """However it is written; the second proof that the tests above can fail."""
+    assert upward(made_up(ledger=text, pipeline="", metrics=""))
+
+
+def test_import_that_points_down_or_stays_at_home_is_fine() -> None:
+    """So that what is found is not everything."""
+    assert not upward(
+        made_up(
+            pipeline="from consumer.ledger import Ledger",
+            seg__outbox="from consumer.seg.batch import Batch",
+            commands__demo="from consumer.demo import WEBSITE_ID",
+            ledger="",
+            demo="",
+            seg__batch="",
+        )
+    )
+
+
+def test_module_that_stands_on_no_level_is_found() -> None:
+    """A new module must take its place."""
+    with pytest.raises(AssertionError, match="novelty stands on 0 lines"):
+        upward(made_up(novelty="from consumer.ledger import Ledger", ledger=""))
+
+
+def test_cycle_is_found() -> None:
+    """Also a long one, and one for types."""
+    sources = {
+        "seg__a": "from consumer.seg.b import B",
+        "seg__b": "if TYPE_CHECKING:\n    from consumer.seg.c import C",
+        "seg__c": "from consumer.seg import a",
+    }
+
+    assert [["seg.a", "seg.b", "seg.c", "seg.a"]] == cycles(made_up(**sources))
+
+
+@pytest.mark.parametrize(
+    ("module", "text"),
+    [
+        ("pipeline", "import confluent_kafka"),
+        ("pipeline", "from confluent_kafka.admin import AdminClient"),
+        ("seg__outbox", "import pycurl"),
+        ("kafka__source", "if TYPE_CHECKING:\n    from structlog import BoundLogger"),
+        ("kafka__source", "from structlog.typing import FilteringBoundLogger"),
+        ("avrolike", "import fastavro"),
+        ("ledger", "import never_heard_of"),
+    ],
+)
+def test_library_out_of_place_is_found(module: str, text: str) -> None:
+    """Also for types, but for the two that are everybody's."""
+    assert strangers(made_up(**{module: text}))
+
+
+def test_library_in_its_place_is_fine() -> None:
+    """So that what is found is not everything."""
+    assert not strangers(
+        made_up(
+            seg__client="import pycurl, select",
+            avro__rest="from urllib3.util import Timeout",
+            pipeline="if TYPE_CHECKING:\n    from structlog.typing import FilteringBoundLogger",
+            wiring="if TYPE_CHECKING:\n    from pydantic import SecretStr",
+            health="import orjson",
+        )
+    )
