@@ -13,7 +13,7 @@ $(READY): requirements/dev.txt pyproject.toml
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-.PHONY: help setup demo test lint bench soak kafka-up kafka-down docs format lock clean
+.PHONY: help setup demo test lint bench soak kafka-up kafka-down chart-tools chart-test dashboards docs format lock clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -43,16 +43,31 @@ kafka-up: $(READY) ## Start a real Kafka that stays, and print its address (need
 kafka-down: $(READY) ## End it and remove its data.
 	@$(BIN)/python -m tests.kafka_real down
 
-docs: $(READY) ## Make the tables of the README anew.
+chart-tools: $(READY) ## Fetch helm, the schema checkers and Prometheus into .tools.
+	@$(BIN)/python -m tests.chart.tools
+
+chart-test: chart-tools ## Check the chart, the image, the compose file, the rules and the dashboards.
+	@$(BIN)/python -m pytest tests/chart tests/monitoring
+
+dashboards: $(READY) ## Make the Grafana dashboards anew.
+	@$(BIN)/python -m deploy.grafana
+
+docs: $(READY) ## Make the tables of the README and of the chart anew.
 	@$(BIN)/python -m tests.docs.tables
+	@$(BIN)/python -m tests.chart.generate
 
 format: $(READY) ## Lay the code out.
 	@$(BIN)/ruff check --fix-only .
 	@$(BIN)/ruff format .
 
+RESOLVE := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header \
+	--no-annotate --no-emit-index-url --no-emit-find-links
+
 lock: $(READY) ## Resolve the dependencies anew, with hashes.
-	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links pyproject.toml -o requirements/run.txt
-	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links -c requirements/run.txt --group pyproject.toml:dev pyproject.toml -o requirements/dev.txt
+	@$(RESOLVE) pyproject.toml -o requirements/run.txt
+	@$(RESOLVE) -c requirements/run.txt --group pyproject.toml:dev pyproject.toml -o requirements/dev.txt
+	@$(RESOLVE) -c requirements/dev.txt requirements/build.in -o requirements/build.txt
+	@$(RESOLVE) requirements/chart.in -o requirements/chart.txt
 
 clean: ## Remove what the targets made.
 	rm -rf $(VENV) .tools .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage dist

@@ -16,7 +16,7 @@ from consumer.exposition import Metrics
 from consumer.health import Health, HealthServer, Status
 from consumer.kafka.start import check_start
 from consumer.metrics import Tally
-from consumer.wiring import VERSION, build, versions
+from consumer.wiring import VERSION, build, renew, versions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from structlog.typing import FilteringBoundLogger
 
+    from consumer.rotation import SecretFiles
     from consumer.settings import Settings
     from consumer.timing import Clock
 
@@ -38,14 +39,23 @@ class App:
     """One run of the consumer."""
 
     def __init__(
-        self, settings: Settings, *, clock: Clock, random: Random, log: FilteringBoundLogger
+        self,
+        settings: Settings,
+        secrets: SecretFiles | None = None,
+        *,
+        clock: Clock,
+        random: Random,
+        log: FilteringBoundLogger,
     ) -> None:
         """Make every part and serve the probes; nothing is read yet.
+
+        *secrets* are the mounted files among the sources of *settings*, where there are any.
 
         Raises:
             StartError: the port is taken, or a schema file cannot be used.
         """
         self._settings = settings
+        self._secrets = secrets
         self._clock = clock
         self._log = log
         self.tally = Tally()
@@ -75,6 +85,7 @@ class App:
             while not self._stopping and not until(self.tally):
                 parts.pipeline.turn()
                 self._publish()
+                self._renew()
             self._log.info("stopping")
             parts.rebalance.revoked(list(parts.gauged.assignment.ledgers))
         finally:
@@ -100,6 +111,13 @@ class App:
 
         signal.signal(signal.SIGTERM, on_signal)
         signal.signal(signal.SIGINT, on_signal)
+
+    def _renew(self) -> None:
+        """Take over secrets that were rotated."""
+        settings = None if self._secrets is None else self._secrets.changed()
+        if settings is not None:
+            renew(self._parts, settings)
+            self._log.info("secrets_taken_over")
 
     def _publish(self) -> None:
         now_s = self._clock.monotonic_s()

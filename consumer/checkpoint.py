@@ -28,7 +28,6 @@ VERSION = "2"
 SPAN_MAX = 1_000_000
 """The most offsets that a text may speak of: a bound for what a stranger's text can make us do."""
 
-
 _LONGEST_BYTES = dict.fromkeys("rR", SPAN_MAX + 1) | dict.fromkeys("bB", SPAN_MAX // 8)
 """The forms, and how long each can be before it is deflated: a byte a run, a bit an offset."""
 

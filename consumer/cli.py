@@ -22,7 +22,9 @@ from consumer.errors import ConsumerError, SettingsError
 if TYPE_CHECKING:
     from consumer.settings import Settings
 
-COMMANDS = ("run", "demo", "translate", "config", "produce", "dead-letters", "sandbox")
+COMMANDS = (
+    "run", "demo", "translate", "config", "doctor", "produce", "schemas", "dead-letters", "sandbox",
+)  # fmt: skip
 
 NEEDS_NO_SEG = {"SEG_DELIVERY__WEBSITE_ID": "00000000-0000-0000-0000-000000000000"}
 """Stands in for the key in commands that do not call Seg."""

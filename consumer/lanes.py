@@ -97,15 +97,15 @@ class Lanes:
         return None
 
     def take(self, max_calls: int, max_bytes: int) -> list[Task]:
-        """Take up to *max_calls* calls of together at most *max_bytes*, longest ready lane first.
+        """Take up to *max_calls*, an array of at most *max_bytes*, longest ready lane first.
 
         The first is taken whatever its size. Each must be given back to `settle`, and those of
         one lane in their order.
         """
         taken: list[Task] = []
-        room_bytes = max_bytes
+        room_bytes = max_bytes - 1  # the brackets, less the comma that the last call has not
         while len(taken) < max_calls and (head := self.first_ready()) is not None:
-            if taken and len(head.call.body) > room_bytes:
+            if taken and len(head.call.body) >= room_bytes:
                 break
             self._ready.popleft()
             lane = _lane(head)
@@ -115,9 +115,9 @@ class Lanes:
             task: Task | None = head
             while task is not None and len(taken) < max_calls:
                 size = len(task.call.body)
-                if taken and size > room_bytes:
+                if taken and size >= room_bytes:
                     break
-                room_bytes -= size
+                room_bytes -= size + 1
                 lane.waiting -= 1
                 lane.waiting_bytes -= size
                 task.taken = True

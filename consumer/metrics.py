@@ -15,7 +15,12 @@ import dataclasses
 from bisect import bisect_left
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from consumer.errors import DeadLetterReason, IgnoredReason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 PREFIX = "seg_consumer_"
 
@@ -82,8 +87,12 @@ def _gauge(help_: str, serves: str, kind: Kind = Kind.GAUGE, default: int | None
     return dataclasses.field(default=default, metadata=_declare(kind, help_, serves, ()))
 
 
-def _labelled(kind: Kind, help_: str, serves: str, *labels: str) -> Any:  # noqa: ANN401 - likewise
-    return dataclasses.field(default_factory=dict, metadata=_declare(kind, help_, serves, labels))
+def _labelled(kind: Kind, help_: str, serves: str, *labels: str, values: Iterable[str] = ()) -> Any:  # noqa: ANN401 - likewise
+    # What starts at 0 shows its first event: Prometheus sees no increase in a series born at 1.
+    return dataclasses.field(
+        default_factory=lambda: {(value,): 0 for value in values},
+        metadata=_declare(kind, help_, serves, labels),
+    )
 
 
 def _histogram(help_: str, serves: str, bounds: tuple[float, ...] = LATENCIES_S) -> Any:  # noqa: ANN401
@@ -102,9 +111,15 @@ class Tally:
 
     records_received: int = _counter("Records read from Kafka that need work here.", "Throughput")
     calls_delivered: Labelled = _labelled(C, "Calls that Seg took, by call.", "Throughput", "call")
-    records_ignored: Labelled = _labelled(C, "Records with nothing to do.", "Outcomes", "reason")
+    records_ignored: Labelled = _labelled(
+        C, "Records with nothing to do.", "Outcomes", "reason", values=IgnoredReason
+    )
     records_dead_lettered: Labelled = _labelled(
-        C, "Records stored in the dead-letter topic.", "Alert SegConsumerDeadLetters", "reason"
+        C,
+        "Records stored in the dead-letter topic.",
+        "Alert SegConsumerDeadLetters",
+        "reason",
+        values=DeadLetterReason,
     )
     records_handed_over: int = _counter(
         "Records of revoked partitions, unfinished here: the next owner's.", "Rebalances"
@@ -156,7 +171,11 @@ class Tally:
     assigned_partitions: int | None = _gauge("Partitions that this member owns.", "Scaling")
     paused_partitions: int | None = _gauge("Owned partitions that are paused.", "Saturation")
     rebalances: Labelled = _labelled(
-        C, "Times that partitions came or went.", "Alert SegConsumerRebalanceStorm", "event"
+        C,
+        "Times that partitions came or went.",
+        "Alert SegConsumerRebalanceStorm",
+        "event",
+        values=("assigned", "revoked", "lost"),
     )
     revoke_drain_seconds: Histogram = _histogram(
         "How long a revoke waited for requests under way.", "Rebalances"
@@ -173,7 +192,10 @@ class Tally:
         "Alert SegConsumerDeadLetterWritesFail",
     )
     dependency_failures: Labelled = _labelled(
-        C, "Times that a dependency did not answer and records waited.", "Outcomes", "dependency"
+        C,
+        "Times that a dependency did not answer and records waited.",
+        "Alert SegConsumerDependencyAway",
+        "dependency",
     )
     kafka_errors: Labelled = _labelled(C, "Errors that the Kafka client told.", "Brokers", "code")
     poll_age_seconds: float | None = _gauge(

@@ -39,6 +39,8 @@ IDLE_WAIT_S = 0.1
 """How long to wait for a record where there is nothing else to do; signals wait as long."""
 BUSY_WAIT_S = 0.005
 """How long to wait for answers before Kafka is asked again."""
+POLL_AT_LEAST_S = 0.25
+"""How often Kafka is asked though there is enough to do: a rebalance waits no longer."""
 HOLD_S = 1.0
 """How long to wait before a dependency that was away is asked again."""
 DEAD_LETTERS_PENDING_MAX = 1_000
@@ -57,7 +59,10 @@ class Stages(NamedTuple):
     dead_letters: DeadLetters
     assignment: Assignment
     backpressure: Backpressure
-    storm: StormGuard
+    unreadable: StormGuard
+    """Looks at what decoding and translating say of each record."""
+    undeliverable: StormGuard
+    """Looks at what Seg says of each call; apart, for Seg's word comes later and would be late."""
 
 
 class Pipeline:
@@ -81,7 +86,8 @@ class Pipeline:
         self._dead_letters = stages.dead_letters
         self._assignment = stages.assignment
         self._backpressure = stages.backpressure
-        self._storm = stages.storm
+        self._unreadable = stages.unreadable
+        self._undeliverable = stages.undeliverable
         self._poll_max_records = poll_max_records
         self._tally = tally
         self._clock = clock
@@ -144,11 +150,17 @@ class Pipeline:
         backpressure, in_flight = self._backpressure, self._tally.records_in_flight
         backpressure.update(self._assignment.ledgers, in_flight, now_s, away=self._away)
         room = backpressure.room(in_flight)
-        if room <= 0 and not backpressure.paused:
+        if not backpressure.paused and (room <= 0 or self._is_sated(now_s)):
             return []  # full, but perhaps not for long: a pause would cost more
         self._tally.poll_age_seconds = now_s
         timeout_s = 0.0 if self._busy else IDLE_WAIT_S
         return self._source.poll(max(1, min(self._poll_max_records, room)), timeout_s)
+
+    def _is_sated(self, now_s: float) -> bool:
+        """Tell whether delivery has enough to do; what is read later costs no memory now."""
+        polled_s = self._tally.poll_age_seconds
+        recently = polled_s is not None and now_s - polled_s < POLL_AT_LEAST_S
+        return recently and self._lanes.ready_calls >= self._delivery.enough_calls
 
     @property
     def _busy(self) -> bool:
@@ -182,12 +194,14 @@ class Pipeline:
             self._held.append((record, ledger))  # behind those that wait: order is kept
             return
         if record.value is None:
+            self._unreadable.healthy()
             self._ignore(record, ledger, IgnoredReason.TOMBSTONE)
             return
         try:
             call = self._translate(self._decode(record.value), record.timestamp_ms)
         except PoisonError as error:
-            self._bury(DeadLetter(record, ledger, error.reason, error.detail, 0, None))
+            letter = DeadLetter(record, ledger, error.reason, error.detail, 0, None)
+            self._bury(letter, self._unreadable)
             return
         except UnavailableError as error:
             self._held.append((record, ledger))
@@ -195,6 +209,7 @@ class Pipeline:
             add(self._tally.dependency_failures, error.dependency)
             self._log.warning("dependency_away", reason=error.dependency, detail=error.detail)
             return
+        self._unreadable.healthy()
         if isinstance(call, Ignored):
             self._ignore(record, ledger, call.reason)
             return
@@ -207,8 +222,11 @@ class Pipeline:
         for task, dead, ignored, detail, status, attempts in settled:
             record, ledger = task.record, task.ledger
             if dead is not None:
-                self._bury(DeadLetter(record, ledger, dead, detail, attempts, status))
-            elif ignored is not None:
+                letter = DeadLetter(record, ledger, dead, detail, attempts, status)
+                self._bury(letter, self._undeliverable)
+                continue
+            self._undeliverable.healthy()
+            if ignored is not None:
                 self._ignore(record, ledger, ignored)
             elif self._assignment.finish(record.partition, ledger, record.offset):
                 self._delivered(task)
@@ -220,7 +238,6 @@ class Pipeline:
 
     def _delivered(self, task: Task) -> None:
         tally, call = self._tally, task.call
-        self._storm.healthy()
         add(tally.calls_delivered, call.event or call.type)
         tally.identifies_anonymous += call.anonymous
         now_ms = self._clock.wall_s() * 1000
@@ -231,16 +248,15 @@ class Pipeline:
 
     def _ignore(self, record: Record, ledger: Ledger, reason: IgnoredReason) -> None:
         if self._assignment.finish(record.partition, ledger, record.offset):
-            self._storm.healthy()
             add(self._tally.records_ignored, reason)
 
-    def _bury(self, letter: DeadLetter) -> None:
-        """Send *letter* to the dead-letter topic, unless that is where everything goes."""
+    def _bury(self, letter: DeadLetter, guard: StormGuard) -> None:
+        """Send *letter* to the dead-letter topic, unless *guard* sees everything go there."""
         if self._assignment.ledgers.get(letter.record.partition) is not letter.ledger:
             return  # the next owner reads it again
-        if self._storm.poison():
+        if guard.poison():
             self._stormy.append(letter)
-            self._delivery.breaker.storm(self._storm.text)
+            self._delivery.breaker.storm(guard.text)
             return
         self._dead_letters.put(letter)
         self._log.warning("record_dead_lettered", reason=letter.reason, detail=letter.detail)

@@ -41,7 +41,12 @@ if TYPE_CHECKING:
     from consumer.ledger import Ledger
     from consumer.metrics import Tally
     from consumer.model import Record, SegCall
-    from consumer.settings import DeliverySettings, SchemaRegistrySettings, Settings
+    from consumer.settings import (
+        DeliverySettings,
+        SchemaRegistrySettings,
+        SchemasSettings,
+        Settings,
+    )
     from consumer.timing import Clock
 
 VERSION = version("seg-consumer")
@@ -60,6 +65,7 @@ class Parts(NamedTuple):
     source: KafkaSource
     dead_letters: KafkaDeadLetters
     client: Client
+    registry: Registry | None
     gauged: Gauged
 
 
@@ -75,7 +81,8 @@ def build(
     dead_letters = KafkaDeadLetters(
         settings.dead_letter, settings.kafka, version=VERSION, tally=tally, clock=clock, log=log
     )
-    client = Client(_client_options(settings.delivery), clock)
+    client = Client(client_options(settings.delivery), clock)
+    registry = registry_of(settings.schema_registry, clock)
     lanes = Lanes()
     delivery = _delivery(settings.delivery, lanes, client, tally=tally, clock=clock, random=random)
     assignment = Assignment(source, settings.kafka.commit_interval_s, tally, clock)
@@ -87,7 +94,7 @@ def build(
     backpressure = Backpressure(source, bounds)
     stages = Stages(
         source=source,
-        decode=_decoder(settings, clock),
+        decode=decoder_of(settings.schemas, registry),
         translate=Translator(v2_names=settings.translation.v2_names),
         lane_of=LANE_OF[settings.ordering.by],
         lanes=lanes,
@@ -95,7 +102,8 @@ def build(
         dead_letters=dead_letters,
         assignment=assignment,
         backpressure=backpressure,
-        storm=StormGuard(settings.dead_letter.storm_limit),
+        unreadable=StormGuard(settings.dead_letter.storm_limit),
+        undeliverable=StormGuard(settings.dead_letter.storm_limit),
     )
     pipeline = Pipeline(
         stages, poll_max_records=settings.kafka.poll_max_records, tally=tally, clock=clock, log=log
@@ -103,7 +111,20 @@ def build(
     drain = Drain(delivery, dead_letters, pipeline.settle, settings.kafka.drain_timeout_s)
     rebalance = Rebalance(assignment, backpressure, drain, tally=tally, clock=clock, log=log)
     gauged = Gauged(assignment, backpressure, delivery, dead_letters)
-    return Parts(pipeline, rebalance, source, dead_letters, client, gauged)
+    return Parts(pipeline, rebalance, source, dead_letters, client, registry, gauged)
+
+
+def renew(parts: Parts, settings: Settings) -> None:
+    """Let *parts* use the secrets of *settings* from the next request and connection on."""
+    parts.client.set_website_id(settings.delivery.website_id.get_secret_value())
+    if parts.registry is not None:
+        registry = settings.schema_registry
+        password, token = _secret(registry.password), _secret(registry.bearer_token)
+        parts.registry.set_credentials(registry.username, password, token)
+    username, password = settings.kafka.sasl_username, _secret(settings.kafka.sasl_password)
+    if username is not None and password is not None:
+        parts.source.set_credentials(username, password)
+        parts.dead_letters.set_credentials(username, password)
 
 
 def _by_key(record: Record, _call: SegCall, ledger: Ledger) -> Hashable:
@@ -164,7 +185,8 @@ def _delivery(
     )
 
 
-def _client_options(settings: DeliverySettings) -> ClientOptions:
+def client_options(settings: DeliverySettings) -> ClientOptions:
+    """Return how requests reach Seg."""
     return ClientOptions(
         endpoint=settings.endpoint,
         website_id=settings.website_id.get_secret_value(),
@@ -185,20 +207,27 @@ def _system_ca_file() -> Path | None:
     return next((path for path in candidates if path.is_file()), None)
 
 
-def _decoder(settings: Settings, clock: Clock) -> Decoder:
-    registry = settings.schema_registry
+def decoder_of(settings: SchemasSettings, registry: Registry | None) -> Decoder:
+    """Return what reads values.
+
+    Raises:
+        StartError: a schema file cannot be used.
+    """
     return Decoder(
-        registry=None if registry.url is None else Registry(_access(registry, registry.url), clock),
-        writer_schema=settings.schemas.writer,
+        registry=registry,
+        writer_schema=settings.writer,
         schemas=folder(),
-        more_schemas=settings.schemas.folder,
-        max_bytes=settings.schemas.max_bytes,
+        more_schemas=settings.folder,
+        max_bytes=settings.max_bytes,
     )
 
 
-def _access(settings: SchemaRegistrySettings, url: str) -> Access:
-    return Access(
-        urls=(url,),
+def registry_of(settings: SchemaRegistrySettings, clock: Clock) -> Registry | None:
+    """Return the schema registry; None where the settings name none."""
+    if settings.url is None:
+        return None
+    access = Access(
+        urls=(settings.url,),
         user=settings.username,
         password=_secret(settings.password),
         token=_secret(settings.bearer_token),
@@ -208,6 +237,7 @@ def _access(settings: SchemaRegistrySettings, url: str) -> Access:
         connect_timeout_s=settings.connect_timeout_s,
         timeout_s=settings.timeout_s,
     )
+    return Registry(access, clock)
 
 
 def _secret(value: SecretStr | None) -> str | None:

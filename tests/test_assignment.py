@@ -9,7 +9,14 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from consumer.assignment import ANSWER_WITHIN_S, FINISHED_TO_COMMIT, SOONEST_S, Assignment
+from consumer.assignment import (
+    ANSWER_WITHIN_S,
+    FINISHED_TO_COMMIT,
+    HOLD_S,
+    REBALANCING,
+    SOONEST_S,
+    Assignment,
+)
 from consumer.checkpoint import decode
 from consumer.ledger import Checkpoint, Ledger
 from consumer.metrics import Tally
@@ -156,6 +163,58 @@ def test_commits_keep_their_distance() -> None:
     assert member.source.commits == 1
 
 
+def test_next_commit_counts_from_the_last() -> None:
+    """The time and the number of records start anew with each."""
+    member = Member()
+    member.produce(P0, FINISHED_TO_COMMIT + 1)
+    member.source.assign(P0)
+    member.read(FINISHED_TO_COMMIT + 1)
+    for _ in range(FINISHED_TO_COMMIT):
+        member.finish()
+    member.commit(after_s=SOONEST_S)
+    member.source.answer()
+    member.finish()
+
+    member.commit(after_s=SOONEST_S)
+    assert member.source.commits == 1
+
+    member.commit(after_s=INTERVAL_S - SOONEST_S - 0.01)
+    assert member.source.commits == 1
+
+    member.commit(after_s=0.02)
+    assert member.source.commits == 2
+
+
+@pytest.mark.parametrize("revoked", [True, False], ids=["revoked", "refused"])
+def test_commits_wait_for_a_rebalance_to_end(member: Member, *, revoked: bool) -> None:
+    """One in the middle of it could cost the whole assignment; but the wait has an end."""
+    if revoked:
+        member.source.assign(P1)
+        member.source.revoke(P1)
+    else:
+        member.source.refusal = REBALANCING
+        member.commit()
+        member.source.answer()
+    commits = member.source.commits
+
+    member.commit(after_s=HOLD_S - 0.01)
+    assert commits == member.source.commits
+
+    member.commit(after_s=0.01)
+    assert commits + 1 == member.source.commits
+
+
+def test_assignment_that_brings_nothing_ends_the_wait(member: Member) -> None:
+    """The rebalance is over: what was kept may be committed."""
+    member.source.assign(P1)
+    member.source.revoke(P1)
+
+    member.source.assign()
+    member.commit()
+
+    assert {P0: Checkpoint(0, 3, (0, 1, 2))} == member.source.under_way
+
+
 def test_one_commit_is_under_way_at_a_time(member: Member) -> None:
     """The next one waits for the answer, and then says what has changed meanwhile."""
     member.commit()
@@ -203,6 +262,10 @@ def test_time_to_the_answer_is_measured(member: Member) -> None:
 
     assert member.tally.commit_seconds.total == pytest.approx(0.3)
     assert sum(member.tally.commit_seconds.counts) == 1
+
+    member.finish()
+    member.source.revoke(P0)
+    assert sum(member.tally.commit_seconds.counts) == 2
 
 
 def test_revoked_partition_is_committed_while_it_is_owned(member: Member) -> None:
@@ -261,8 +324,10 @@ def test_closed_partition_may_still_finish_and_commit(member: Member) -> None:
 def test_unfinished_records_of_a_dropped_partition_are_handed_over(member: Member) -> None:
     """They are in flight no longer, but they have not ended here either."""
     member.finish()
-    member.source.lose(P0)
+    ledger = member.assignment.ledgers[P0]
+    member.source.lose(P1, P0)
 
+    assert ledger.closed
     assert (3, 2, 0) == (
         member.tally.records_received,
         member.tally.records_handed_over,

@@ -171,12 +171,18 @@ def test_what_an_outage_left_is_worked_off_first(member: Member) -> None:
 
 def test_window_that_is_full_pauses_its_partition_until_half(member: Member) -> None:
     """One slow call does not let its partition run away, and holds up no other."""
-    member.read(P0, 1)
-    member.ignore(P0, 18)
+    member.read(P0, 1)  # at 0
+    member.ignore(P0, 8)
+    member.read(P0, 2)  # at 9 and 10
+    member.ignore(P0, 8)
     member.update()
     assert not member.paused
 
-    member.read(P0, 1)
+    member.read(P0, 1)  # at 19
+    member.update()
+    assert {P0} == member.paused
+
+    member.finish(P0, 1)
     member.update()
     assert {P0} == member.paused
 
@@ -202,6 +208,20 @@ def test_long_lane_pauses_its_partition(member: Member) -> None:
 
     member.finish(P0, 2)
     member.update()
+    assert {P0} == member.paused
+
+    member.finish(P0, 1)
+    member.update()
+    assert not member.paused
+
+
+def test_smallest_bounds_stop_nothing_for_good(member: Member) -> None:
+    """With one record at a time the next is read when the last is done."""
+    member.backpressure = Backpressure(member.source, Bounds(records=1, window=1, lane=1))
+    member.update()
+    assert not member.paused
+
+    member.read(P0, 1)
     assert {P0} == member.paused
 
     member.finish(P0, 1)

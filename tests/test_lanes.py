@@ -187,15 +187,16 @@ class Traffic(RuleBasedStateMachine):
     def take(self, max_calls: int, max_bytes: int) -> None:
         """Exactly the model's calls are taken: by turns, in order, within the bounds."""
         expected: list[Task] = []
-        room_bytes = max_bytes
+        written = 0  # the array so far: brackets, calls, commas between them
         while len(expected) < max_calls and self.first() is not None:
             key, first = self.turns[0], len(expected)
             calls = self.waiting[key]
             while calls and len(expected) < max_calls:
                 size = len(calls[0].call.body)
-                if expected and size > room_bytes:
+                longer = written + size + (1 if expected else 2)
+                if expected and longer > max_bytes:
                     break
-                room_bytes -= size
+                written = longer
                 expected.append(calls.popleft())
                 self.under_way[key].append(expected[-1])
             if len(expected) == first:

@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent.parent / "consumer"
 
 LEVELS = (
-    "errors timing ledger metrics",
-    "model checkpoint storm exposition",
-    "lanes ports logs settings translate avro sandbox health",
-    "seg kafka assignment backpressure",
+    "errors timing ledger",
+    "model checkpoint storm metrics",
+    "lanes ports logs settings translate avro sandbox exposition",
+    "seg kafka assignment backpressure rotation health",
     "gauges rebalance pipeline",
     "wiring",
     "app",
-    "cli commands demo __main__",
+    "cli commands demo doctor __main__",
 )
 """From the bottom up. A module or package imports only what stands on an earlier line; names on one
 line do not know each other, but for the last, the command line: one thing in several packages."""

@@ -7,7 +7,7 @@ import re
 
 import prometheus_client
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -157,6 +157,7 @@ def test_age_is_counted_to_the_moment_of_the_scrape() -> None:
     assert scrape(metrics)[PREFIX + "poll_age_seconds", ()] == 42.5
 
 
+@settings(deadline=None)
 @given(
     bounds=st.sampled_from([LATENCIES_S, SIZES]),
     values=st.lists(st.floats(0, 10_000) | st.sampled_from(LATENCIES_S)),
@@ -189,6 +190,7 @@ ends: st.SearchStrategy[Labelled] = st.dictionaries(
 )
 
 
+@settings(deadline=None)
 @given(ends, ends, ends, st.integers(0, 100))
 def test_outcomes_are_all_the_ways_out(
     delivered: Labelled, ignored: Labelled, dead: Labelled, handed_over: int
@@ -203,6 +205,20 @@ def test_outcomes_are_all_the_ways_out(
 
     parts = *delivered.values(), *ignored.values(), *dead.values(), handed_over
     assert sum(parts) == tally.outcomes
+
+
+def test_delivery_tells_the_tally_of_each_answer() -> None:
+    """By its class, with the time it took and how many calls travelled in it."""
+    tally = Tally()
+
+    tally.answered("delivered", 3, 0.5)
+    tally.answered("transient", 1, 2.0)
+    tally.retried(4)
+
+    assert {("delivered",): 1, ("transient",): 1} == tally.request_attempts
+    assert (2.5, 2) == (tally.request_seconds.total, sum(tally.request_seconds.counts))
+    assert (4, 2) == (tally.batch_calls.total, sum(tally.batch_calls.counts))
+    assert tally.calls_retried == 4
 
 
 def test_copy_shares_nothing() -> None:

@@ -484,10 +484,10 @@ class TestRules:
                 ),
             ),
             (
-                {"SEG_DELIVERY__MIN_IN_FLIGHT": "600"},
+                {"SEG_DELIVERY__MIN_IN_FLIGHT": "900"},
                 (
                     "SEG_DELIVERY__MAX_IN_FLIGHT: expected at least "
-                    "SEG_DELIVERY__MIN_IN_FLIGHT (600), got 512"
+                    "SEG_DELIVERY__MIN_IN_FLIGHT (900), got 768"
                 ),
             ),
             (

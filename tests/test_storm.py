@@ -41,7 +41,20 @@ def test_share_is_judged_over_a_full_window() -> None:
 
 def test_half_is_not_a_storm_and_more_than_half_is() -> None:
     """Of the last 1,000 records 500 are borne, 501 are not."""
-    said = feed(StormGuard(0.5), healthy=WINDOW, poison=501)
+    guard = StormGuard(0.5)
+    feed(guard, poison=1)
+
+    said = feed(guard, healthy=WINDOW, poison=501)
+
+    assert [False] * 500 + [True] == said
+
+
+def test_record_that_is_long_past_counts_no_more() -> None:
+    """The window moves on by one record at a time."""
+    guard = StormGuard(0.5)
+    feed(guard, poison=1)
+
+    said = feed(guard, healthy=WINDOW - 1, poison=501)
 
     assert [False] * 500 + [True] == said
 

@@ -53,18 +53,13 @@ def make_plan(schemas: Sequence[str]) -> Plan:
     Raises:
         PoisonError: UNUSABLE_SCHEMA, with what is missing or wrong.
     """
-    named: dict[str, Schema] = {}
-    schema: Schema = ""
-    for text in schemas:
-        schema = _parse(text, named)
-    if not isinstance(schema, dict) or schema["type"] != "record":
-        raise unusable("expected a record with the fields of a Segment call, such as `type`")
+    record, named = parsed(schemas)
     rewriter = Rewriter(named)
-    fields = _canonical(fields_of(schema))
+    fields = canonical(fields_of(record))
     kinds = {name: rewriter.kinds(part) for name, part in fields.items()}
     if not kinds.get("type", set()) & {"string", "enum"}:
         raise unusable("expected a field `type` that is a string or an enum, came none")
-    nodes = [rewriter.field(name, part, _converter(name)) for name, part in fields.items()]
+    nodes = [rewriter.field(name, part, converter(name)) for name, part in fields.items()]
     return Plan(
         schema={
             "type": "record",
@@ -80,6 +75,21 @@ def make_plan(schemas: Sequence[str]) -> Plan:
     )
 
 
+def parsed(schemas: Sequence[str]) -> tuple[dict[str, Schema], dict[str, Schema]]:
+    """Return the last of *schemas*, and every named type in them by its full name.
+
+    Raises:
+        PoisonError: UNUSABLE_SCHEMA where one is no schema, or the last no record.
+    """
+    named: dict[str, Schema] = {}
+    schema: Schema = ""
+    for text in schemas:
+        schema = _parse(text, named)
+    if not isinstance(schema, dict) or schema["type"] != "record":
+        raise unusable("expected a record with the fields of a Segment call, such as `type`")
+    return schema, named
+
+
 def _parse(text: str, named: dict[str, Schema]) -> Schema:
     try:
         schema = orjson.loads(text)
@@ -93,7 +103,8 @@ def _parse(text: str, named: dict[str, Schema]) -> Schema:
         raise unusable(detail) from None
 
 
-def _canonical(fields: Sequence[tuple[str, Schema]]) -> dict[str, Schema]:
+def canonical(fields: Sequence[tuple[str, Schema]]) -> dict[str, Schema]:
+    """Return the types of *fields* by their names in Segment's spelling, in the same order."""
     names = {name for name, _ in fields}
     return {
         name if ALIASES.get(name, name) in names else ALIASES[name]: schema
@@ -101,7 +112,8 @@ def _canonical(fields: Sequence[tuple[str, Schema]]) -> dict[str, Schema]:
     }
 
 
-def _converter(name: str) -> Converter:
+def converter(name: str) -> Converter:
+    """Return what says how the values of the field *name* are read."""
     if name in OBJECTS:
         return as_object
     if name in INSTANTS:

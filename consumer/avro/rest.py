@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 import orjson
 from urllib3 import PoolManager
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, SSLError
 from urllib3.util import Timeout, parse_url
 
 from consumer.errors import UnavailableError
@@ -106,7 +106,7 @@ class Rest:
             ) as response:
                 text = response.read(MAX_ANSWER_BYTES + 1, decode_content=False)
         except (HTTPError, OSError) as error:  # OSError: the file of a certificate
-            raise _unavailable(address, f"does not answer ({type(error).__name__})") from None
+            raise _no_answer(address, error) from None
         return _judged(address, response.status, text)
 
     def _headers(self, url: str) -> dict[str, str]:
@@ -144,6 +144,20 @@ def _judged(address: str, status: int, text: bytes) -> Answer:
     if body is None or (status == _NOT_FOUND and body.get("error_code") not in _UNKNOWN):
         raise _unavailable(address, f"does not answer as a registry does, with status {status}")
     return Answer(status, body)
+
+
+def _no_answer(address: str, error: Exception) -> UnavailableError:
+    """Return the error for a connection that failed; TLS has settings of its own."""
+    text = str(error)
+    if "certificate verify failed" in text:
+        why = text.partition("certificate verify failed: ")[2].partition(" (_ssl")[0]
+        what = f"shows a certificate that is refused ({why})"
+        return _unavailable(address, what, "SEG_SCHEMA_REGISTRY__CA_FILE")
+    if isinstance(error, SSLError):
+        settings = f"{URL_SETTING}, SEG_SCHEMA_REGISTRY__CERTIFICATE_FILE and __KEY_FILE"
+        what = "does not answer by TLS: it has none, refuses our certificate or misses one"
+        return _unavailable(address, what, settings)
+    return _unavailable(address, f"does not answer ({type(error).__name__})")
 
 
 def _object(text: bytes) -> Object | None:

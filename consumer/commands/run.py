@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import resource
 import sys
+from functools import partial
 from random import Random
 
 import click
@@ -10,6 +12,7 @@ import click
 from consumer import logs
 from consumer.app import App
 from consumer.cli import load_settings
+from consumer.rotation import SecretFiles
 from consumer.timing import SystemClock
 
 
@@ -22,6 +25,16 @@ def command(ctx: click.Context) -> None:
     logs.configure(
         level=settings.log.level, layout=settings.log.format, stream=sys.stderr, clock=clock
     )
-    app = App(settings, clock=clock, random=Random(), log=logs.get().bind())  # noqa: S311 - jitter
+    log = logs.get().bind()
+    folder = ctx.obj["secrets_dir"]
+    secrets = folder and SecretFiles(folder, partial(load_settings, ctx), clock=clock, log=log)
+    app = App(settings, secrets, clock=clock, random=Random(), log=log)  # noqa: S311 - jitter
     app.stop_on_signals()
+    _allow_sockets()
     app.run()
+
+
+def _allow_sockets() -> None:
+    """Raise the soft limit on open files: a request under way is one, and 1,024 is soon reached."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

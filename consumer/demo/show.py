@@ -31,9 +31,9 @@ def summary(tally: Tally, seconds: float) -> Object:
     return {
         "received": tally.records_received,
         "delivered": int(sum(tally.calls_delivered.values())),
-        "ignored": {str(reason): int(n) for (reason,), n in tally.records_ignored.items()},
+        "ignored": {str(reason): int(n) for (reason,), n in tally.records_ignored.items() if n},
         "dead_lettered": {
-            str(reason): int(n) for (reason,), n in tally.records_dead_lettered.items()
+            str(reason): int(n) for (reason,), n in tally.records_dead_lettered.items() if n
         },
         "seconds": round(seconds, 3),
     }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
 import orjson
@@ -72,7 +73,8 @@ class EmbeddedBroker:
     def close(self) -> None:
         """End it; what it held is gone."""
         if self._process.stdin is not None:
-            self._process.stdin.close()
+            with suppress(BrokenPipeError):  # it is gone already, and a call with it
+                self._process.stdin.close()
         self._process.wait(10)
         if self._process.stdout is not None:
             self._process.stdout.close()

@@ -14,6 +14,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 from consumer.checkpoint import UnreadableError, decode
 from consumer.errors import StartError
 from consumer.kafka.problems import code_of
+from consumer.kafka.records import place_of
 from consumer.ledger import Checkpoint
 from consumer.model import Partition
 
@@ -25,6 +26,13 @@ if TYPE_CHECKING:
 ASK_TIMEOUT_S = 30.0
 """How long the broker may take to tell the committed offsets, or where a partition ends."""
 
+_IN_A_REBALANCE = frozenset(
+    {
+        KafkaError.REBALANCE_IN_PROGRESS,
+        KafkaError.ILLEGAL_GENERATION,
+    }
+)
+
 
 class Positions:
     """Asks the group and the log where partitions start."""
@@ -35,6 +43,8 @@ class Positions:
         self._consumer = consumer
         self._settings = settings
         self._log = log
+        self._unpinned: dict[tuple[str, int], TopicPartition] = {}
+        self._held: set[tuple[str, int]] = set()  # of those, the ones that are paused
 
     def of(self, places: list[TopicPartition]) -> dict[Partition, Checkpoint | None]:
         """Return what the group has committed of each partition; None where it has nothing.
@@ -77,10 +87,47 @@ class Positions:
                 "say where it starts, or commit an offset by hand."
             )
         end = self._watermarks(partition)[1]
-        # Committed at once: after a crash before the first record, the end would be another one.
-        place = TopicPartition(partition.topic, partition.number, end)
-        self._consumer.commit(offsets=[place], asynchronous=False)
+        self._unpinned[partition.topic, partition.number] = place_of(partition, end)
+        self.pin_again()
         return end
+
+    def pin_again(self) -> None:
+        """Commit the ends that a new group begins at, those that it does not have yet.
+
+        After a crash before the first record the end would be another one, and what came between
+        lost. In the middle of a rebalance the group takes no commit: then the next poll asks again.
+
+        Raises:
+            StartError: the group will not take it.
+        """
+        if not self._unpinned:
+            return
+        places = list(self._unpinned.values())
+        try:
+            self._consumer.commit(offsets=places, asynchronous=False)
+        except KafkaException as error:
+            if error.args[0].code() in _IN_A_REBALANCE:
+                return
+            names = ", ".join(f"{place.topic}/{place.partition}" for place in places)
+            raise StartError(
+                f"{names}: the end, where the group begins, could not be committed: "
+                f"{code_of(error)}"
+            ) from error
+        if self._held:
+            self._consumer.resume([place for place in places if _key(place) in self._held])
+        self.forget(list(self._unpinned))
+
+    def hold_unpinned(self) -> None:
+        """Read nothing of a partition that was just assigned before its beginning is committed."""
+        if self._unpinned:
+            self._consumer.pause(list(self._unpinned.values()))
+            self._held.update(self._unpinned)
+
+    def forget(self, keys: list[tuple[str, int]]) -> None:
+        """Leave the beginnings of *keys* to others, or be done with them."""
+        for key in keys:
+            self._unpinned.pop(key, None)
+            self._held.discard(key)
 
     def jump(self, partition: Partition, error: KafkaError) -> Checkpoint:
         """Return where to go on, the offset to go on from being gone.
@@ -103,7 +150,7 @@ class Positions:
 
     def restart(self, partition: Partition, offset: int, *, cooperative: bool) -> None:
         """Read *partition* from *offset* on: librdkafka has stopped, and so cannot seek."""
-        place = TopicPartition(partition.topic, partition.number, offset)
+        place = place_of(partition, offset)
         if cooperative:
             self._consumer.incremental_unassign([place])
             self._consumer.incremental_assign([place])
@@ -133,3 +180,7 @@ class Positions:
         except UnreadableError as error:
             self._log.warning("commit_metadata_unreadable", reason=str(error))
             return Checkpoint(place.offset, place.offset, ())
+
+
+def _key(place: TopicPartition) -> tuple[str, int]:
+    return place.topic, place.partition

@@ -38,6 +38,16 @@ ADVICE: dict[int, str] = {
 }
 """Errors that waiting does not heal, and what to do about each."""
 
+LOOK_AT: dict[int, str] = {
+    KafkaError._AUTHENTICATION: (  # noqa: SLF001 - its public name
+        "SEG_KAFKA__SASL_USERNAME and SEG_KAFKA__SASL_PASSWORD, or SEG_KAFKA__OAUTHBEARER_*"
+    ),
+    KafkaError._SSL: (  # noqa: SLF001 - its public name
+        "SEG_KAFKA__SSL_CA_FILE, and when the brokers' certificates expire"
+    ),
+}
+"""Settings that may be rotated while the program runs: it tries again until they are right."""
+
 
 class Problems:
     """Where the errors of one client go: to the log, to the metrics, or to the end."""
@@ -59,7 +69,8 @@ class Problems:
         if advice is not None or error.fatal():
             self._fatal = StartError(f"Kafka: {name}: {advice or error.str()}")
         else:
-            self._log.warning("kafka_error", reason=name, detail=error.str())
+            more = {} if error.code() not in LOOK_AT else {"look_at": LOOK_AT[error.code()]}
+            self._log.warning("kafka_error", reason=name, detail=error.str(), **more)
 
     def raise_fatal(self) -> None:
         """Raise the error that ended the client, if one did.

@@ -1,16 +1,20 @@
-"""From librdkafka's messages to our records."""
+"""Between librdkafka's types and ours."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from confluent_kafka import TIMESTAMP_NOT_AVAILABLE
+from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, TopicPartition
 
+from consumer.checkpoint import encode
 from consumer.model import Partition, Record
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from confluent_kafka import Message
 
+    from consumer.ledger import Checkpoint
     from consumer.model import Headers
 
 
@@ -25,3 +29,18 @@ def record_of(message: Message, partition: Partition) -> Record:
         message.value(),
         cast("Headers | None", message.headers()),
     )
+
+
+def place_of(partition: Partition, offset: int) -> TopicPartition:
+    """Return an offset of *partition* as librdkafka takes it."""
+    return TopicPartition(partition.topic, partition.number, offset)
+
+
+def offsets_of(checkpoints: Mapping[Partition, Checkpoint]) -> list[TopicPartition]:
+    """Return *checkpoints* as a commit: positions, and in the metadata what is finished above."""
+    return [
+        TopicPartition(
+            partition.topic, partition.number, checkpoint.position, metadata=encode(checkpoint)
+        )
+        for partition, checkpoint in checkpoints.items()
+    ]

@@ -21,11 +21,11 @@ from confluent_kafka import (
     libversion,
 )
 
-from consumer.checkpoint import encode
 from consumer.kafka.config import consumer_config, is_cooperative, make
 from consumer.kafka.positions import Positions
 from consumer.kafka.problems import Problems, code_of
-from consumer.kafka.records import record_of
+from consumer.kafka.records import offsets_of, place_of, record_of
+from consumer.model import Partition
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from consumer.ledger import Checkpoint
     from consumer.metrics import Tally
-    from consumer.model import Partition, Record
+    from consumer.model import Record
     from consumer.ports import Listener
     from consumer.settings import KafkaSettings
 
@@ -60,6 +60,7 @@ class KafkaSource:
         self._committing: dict[Partition, Checkpoint] = {}
         self._listener: Listener | None = None
         self._failure: Exception | None = None
+        self._closing = False
         self._consumer = make(
             Consumer,
             consumer_config(settings),
@@ -84,6 +85,7 @@ class KafkaSource:
         Raises:
             StartError: the group cannot go on, and waiting would not help.
         """
+        self._positions.pin_again()
         if timeout_s > 0.0:
             messages = self._consumer.consume(1, timeout_s)
             if messages and max_records > 1:
@@ -109,7 +111,7 @@ class KafkaSource:
             return
         self._committing = owned
         try:
-            self._consumer.commit(offsets=_offsets(owned), asynchronous=True)
+            self._consumer.commit(offsets=offsets_of(owned), asynchronous=True)
         except KafkaException as error:
             self._committing = {}
             self._tell_listener().commit_answered(owned, code_of(error))
@@ -121,7 +123,7 @@ class KafkaSource:
             return
         self._committing = {}  # the answer to an older commit says nothing new
         try:
-            self._consumer.commit(offsets=_offsets(owned), asynchronous=False)
+            self._consumer.commit(offsets=offsets_of(owned), asynchronous=False)
         except KafkaException as error:
             self._tell_listener().commit_answered(owned, code_of(error))
         else:
@@ -158,6 +160,7 @@ class KafkaSource:
 
     def close(self) -> None:
         """Leave the group; the listener is told of what was still owned."""
+        self._closing = True
         self._consumer.close()
 
     def _guarded(self, callback: Callback) -> Callback:
@@ -204,17 +207,20 @@ class KafkaSource:
             listener.assigned({partition: checkpoint})
 
     def _on_assign(self, consumer: Consumer, places: list[TopicPartition]) -> None:
+        if self._closing:
+            return  # the coordinator answers no question of a member that leaves
         assigned = self._positions.of(places)
         for partition in assigned:
             self._owned[partition.topic, partition.number] = partition
         starts = [
-            _place(partition, self._positions.first(partition, checkpoint))
+            place_of(partition, self._positions.first(partition, checkpoint))
             for partition, checkpoint in assigned.items()
         ]
         if self._cooperative:
             consumer.incremental_assign(starts)
         else:
             consumer.assign(starts)
+        self._positions.hold_unpinned()
         self._tell_listener().assigned(assigned)
 
     def _on_revoke(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
@@ -225,9 +231,10 @@ class KafkaSource:
         self._tell_listener().lost(self._disown(partitions, keep=False))
 
     def _on_commit(self, error: KafkaError | None, places: list[TopicPartition]) -> None:
-        committing, self._committing = self._committing, {}
-        if not committing:
+        committing = self._committing
+        if not committing or any(_is_older(place, committing) for place in places):
             return
+        self._committing = {}
         refused = error or next((place.error for place in places if place.error), None)
         code = None if refused is None else refused.name()
         self._tell_listener().commit_answered(committing, code)
@@ -235,6 +242,7 @@ class KafkaSource:
     def _disown(self, places: list[TopicPartition], *, keep: bool) -> list[Partition]:
         keys = [(place.topic, place.partition) for place in places]
         get = self._owned.get if keep else self._owned.pop
+        self._positions.forget(keys)
         return [partition for key in keys if (partition := get(key, None)) is not None]
 
     def _owned_only(
@@ -249,14 +257,7 @@ class KafkaSource:
         return self._listener
 
 
-def _offsets(checkpoints: Mapping[Partition, Checkpoint]) -> list[TopicPartition]:
-    return [
-        TopicPartition(
-            partition.topic, partition.number, checkpoint.position, metadata=encode(checkpoint)
-        )
-        for partition, checkpoint in checkpoints.items()
-    ]
-
-
-def _place(partition: Partition, offset: int) -> TopicPartition:
-    return TopicPartition(partition.topic, partition.number, offset)
+def _is_older(place: TopicPartition, committing: Mapping[Partition, Checkpoint]) -> bool:
+    """Tell whether *place* was committed by another commit than *committing*: one given up."""
+    checkpoint = committing.get(Partition(place.topic, place.partition))
+    return checkpoint is not None and checkpoint.position != place.offset

@@ -11,6 +11,7 @@ than `ANSWER_BYTES` of an answer are read.
 from __future__ import annotations
 
 import base64
+import re
 import select
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -59,6 +60,7 @@ class Client:
         self._idle: list[_Transfer] = []
         self._busy: dict[pycurl.Curl, _Transfer] = {}
         self._headers = _headers(options)
+        self._key = _key_pattern(options)
 
     @property
     def in_flight(self) -> int:
@@ -97,6 +99,7 @@ class Client:
         """Use another key from the next request on."""
         self._options = self._options._replace(website_id=website_id)
         self._headers = _headers(self._options)
+        self._key = _key_pattern(self._options)
 
     def close(self) -> None:
         """Break off what is under way and free the sockets."""
@@ -117,11 +120,18 @@ class Client:
             more, succeeded, failed = self._multi.info_read(len(self._busy))
             for curl in succeeded:
                 transfer = self._busy[curl]
-                answers.append((self._release(transfer), _answer(transfer)))
+                answers.append((self._release(transfer), self._without_key(_answer(transfer))))
             for curl, number, text in failed:
                 transfer = self._busy[curl]
-                answers.append((self._release(transfer), _failure(transfer, number, text)))
+                answer = self._without_key(_failure(transfer, number, text))
+                answers.append((self._release(transfer), answer))
         return answers
+
+    def _without_key(self, answer: Answer) -> Answer:
+        """Take the key out of what is told to people, should Seg quote it."""
+        if not answer.detail:
+            return answer
+        return answer._replace(detail=self._key.sub("<key>", answer.detail))
 
     def _release(self, transfer: _Transfer) -> object:
         self._multi.remove_handle(transfer.curl)
@@ -178,14 +188,41 @@ class _Transfer:
             curl.setopt(pycurl.NOPROXY, "*")
 
 
-def _headers(options: ClientOptions) -> list[str]:
+def head(options: ClientOptions) -> tuple[Answer, dict[str, str]]:
+    """Ask for the endpoint without a call, and wait: the answer and its headers, in lower case."""
+    lines: list[bytes] = []
+    transfer = _Transfer(options)
+    curl = transfer.curl
+    curl.setopt(pycurl.NOBODY, 1)
+    curl.setopt(pycurl.HTTPHEADER, _headers(options))
+    curl.setopt(pycurl.HEADERFUNCTION, lines.append)
+    try:
+        curl.perform()
+        answer = _answer(transfer)
+    except pycurl.error as error:
+        answer = _failure(transfer, *error.args)
+    finally:
+        curl.close()
+    pairs = (line.decode("latin-1").partition(":") for line in lines)
+    return answer, {name.lower(): value.strip() for name, colon, value in pairs if colon}
+
+
+def _encoded_key(options: ClientOptions) -> str:
     # The key is the user name, the password is empty and the colon always there:
     # Segment docs, "Building a Direct Destination".
-    key = base64.b64encode(f"{options.website_id}:".encode()).decode("ascii")
+    return base64.b64encode(f"{options.website_id}:".encode()).decode("ascii")
+
+
+def _key_pattern(options: ClientOptions) -> re.Pattern[str]:
+    keys = (options.website_id.strip("{}"), _encoded_key(options).rstrip("="))
+    return re.compile("|".join(map(re.escape, keys)), re.IGNORECASE)
+
+
+def _headers(options: ClientOptions) -> list[str]:
     return [
         "Content-Type: application/json",
         "Accept: application/json",
-        f"Authorization: Basic {key}",
+        f"Authorization: Basic {_encoded_key(options)}",
         f"User-Agent: {options.user_agent}",
         "Expect:",  # no "100-continue": it would cost a round trip
     ]

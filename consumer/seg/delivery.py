@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 HALVE_AFTER = 3
 """Failures of a batch alone after which it is halved, to find the one call that Seg trips over."""
 
-_SPEAKS_OF_SEG = {AnswerClass.TRANSIENT, AnswerClass.UNAUTHORISED, AnswerClass.MISROUTED}
+_JUDGED = {AnswerClass.DELIVERED, AnswerClass.UNSUPPORTED, AnswerClass.REJECTED}
 _REFUSALS = {
     AnswerClass.UNAUTHORISED: OpenReason.UNAUTHORISED,
     AnswerClass.MISROUTED: OpenReason.MISROUTED,
@@ -123,6 +123,11 @@ class Delivery:
         return self._sender.in_flight
 
     @property
+    def enough_calls(self) -> int:
+        """How many calls that could go now keep it busy: twice what may be under way."""
+        return 2 * self.concurrency.limit * self._outbox.calls_a_request
+
+    @property
     def retrying(self) -> int:
         """How many batches wait for another attempt."""
         return self._outbox.retrying
@@ -152,19 +157,13 @@ class Delivery:
             if wait_s > 0.0:
                 return min(timeout_s, wait_s)
             if breaker.state is not BreakerState.CLOSED:
-                return self._probe(now_s, timeout_s, in_flight)
-            batch, wait_s = self._outbox.next_batch(now_s, timeout_s)
+                probes = breaker.allows(now_s, in_flight=in_flight)
+                batch, wait_s = self._outbox.probe(now_s) if probes else None, timeout_s
+            else:
+                batch, wait_s = self._outbox.next_batch(now_s, timeout_s)
             if batch is None:
                 return wait_s
             self._send(batch)
-        return timeout_s
-
-    def _probe(self, now_s: float, timeout_s: float, in_flight: int) -> float:
-        """Send the one request that may find out whether Seg is back."""
-        if self.breaker.allows(now_s, in_flight=in_flight):
-            batch = self._outbox.probe(now_s)
-            if batch is not None:
-                self._send(batch)
         return timeout_s
 
     def _send(self, batch: Batch) -> None:
@@ -197,7 +196,7 @@ class Delivery:
     def _teach(self, kind: AnswerClass, answer: Answer, now_s: float) -> None:
         """Tell the limits what the answer says about them."""
         throttled = answer.status in THROTTLED
-        judged = kind not in _SPEAKS_OF_SEG
+        judged = kind in _JUDGED
         self.concurrency.answered(
             answer.seconds if judged else None, failed=throttled or answer.status is None
         )
@@ -222,9 +221,8 @@ class Delivery:
 
     def _failed(self, batch: Batch, answer: Answer, now_s: float) -> None:
         """Try again later, unless the call has failed alone too often or for too long."""
-        self.breaker.failed(
-            now_s, answer.retry_after_s, answer.detail, in_flight=self._sender.in_flight
-        )
+        in_flight = self._sender.in_flight
+        self.breaker.failed(now_s, answer.retry_after_s, answer.detail, in_flight=in_flight)
         batch.failures += 1
         # 429 speaks of all requests together, never of this one.
         if self._successes > batch.successes_seen and answer.status != TOO_MANY_REQUESTS:

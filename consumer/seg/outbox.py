@@ -37,6 +37,8 @@ class Outbox:
     def __init__(self, lanes: Lanes, batching: Batching | None) -> None:
         self._lanes = lanes
         self._batching = batching
+        self.calls_a_request = 1 if batching is None else batching.max_calls
+        """How many calls a full request has."""
         self._again: deque[Batch] = deque()
         self._retries: list[tuple[float, int, Batch]] = []  # a heap by the time they are due
         self._sequence = count()  # the heap never compares batches

@@ -10,6 +10,7 @@ The only package that knows pydantic.
 from consumer.settings.delivery import DeliverySettings
 from consumer.settings.describe import SettingDoc, describe
 from consumer.settings.kafka import KafkaSettings
+from consumer.settings.kinds import PREFIX
 from consumer.settings.load import load
 from consumer.settings.model import (
     DeadLetterSettings,
@@ -24,6 +25,7 @@ from consumer.settings.model import (
 from consumer.settings.render import render
 
 __all__ = [
+    "PREFIX",
     "DeadLetterSettings",
     "DeliverySettings",
     "HttpSettings",

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, unquote, urlsplit
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterator, Mapping, Sequence
 
 
@@ -71,7 +72,9 @@ class RegistryStub:
                 return 404, {"error_code": 40403, "message": f"Schema {number} not found"}
             case "GET", ["subjects", subject, "versions", number]:
                 deleted = parse_qs(parts.query).get("deleted") == ["true"]
-                return self._version(subject, int(number), deleted=deleted)
+                newest = len(self.versions.get(subject, ()))
+                wanted = newest if number == "latest" else int(number)
+                return self._version(subject, wanted, deleted=deleted)
             case "POST", ["subjects", subject, "versions"]:
                 return self._register(subject, json.loads(body))
             case _:
@@ -107,7 +110,7 @@ class RegistryStub:
 
 
 @contextmanager
-def running(stub: RegistryStub) -> Iterator[RegistryStub]:
+def running(stub: RegistryStub, tls: ssl.SSLContext | None = None) -> Iterator[RegistryStub]:
     """Serve *stub* on a free port of this machine until the end of the block."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -136,7 +139,9 @@ def running(stub: RegistryStub) -> Iterator[RegistryStub]:
             """Say nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        stub.url = f"http://127.0.0.1:{server.server_port}"
+        stub.url = f"http{'s' if tls else ''}://127.0.0.1:{server.server_port}"
+        if tls is not None:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:

@@ -13,11 +13,12 @@ from fastavro import parse_schema, schemaless_writer
 from consumer.avro.decoder import Decoder
 from consumer.avro.framing import confluent
 from consumer.avro.schemas import CANONICAL, folder
+from consumer.errors import DeadLetterReason, PoisonError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from consumer.errors import PoisonError, UnavailableError
+    from consumer.errors import UnavailableError
     from consumer.model import Event, Object, Value
 
 WRITERS = Path(__file__).parent / "writers"
@@ -65,6 +66,8 @@ class Registered:
         self.asked.append(schema_id)
         if self.failure is not None:
             raise self.failure
+        if schema_id not in self.schemas:
+            raise PoisonError(DeadLetterReason.UNKNOWN_SCHEMA, f"no schema has the id {schema_id}")
         return self.schemas[schema_id]
 
 

@@ -1,0 +1,69 @@
+"""The check of a schema and the decoder agree on what can be read."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+from fastavro import parse_schema, schemaless_writer
+
+from consumer.avro import framing
+from consumer.avro.compatibility import FieldState, check
+from consumer.errors import PoisonError
+from tests.avro.samples import Registered, decoder
+
+KINDS: dict[str, tuple[object, object]] = {
+    "string": ("string", "{}"),
+    "bytes": ("bytes", b"{}"),
+    "int": ("int", 1),
+    "long": ("long", 1),
+    "float": ("float", 1.5),
+    "double": ("double", 1.5),
+    "boolean": ("boolean", True),
+    "enum": ({"type": "enum", "name": "E", "symbols": ["a"]}, "a"),
+    "fixed": ({"type": "fixed", "name": "F", "size": 2}, b"{}"),
+    "array": ({"type": "array", "items": "string"}, ["a"]),
+    "map": ({"type": "map", "values": "string"}, {"a": "b"}),
+    "record": (
+        {"type": "record", "name": "R", "fields": [{"name": "a", "type": "int"}]},
+        {"a": 1},
+    ),
+    "date": ({"type": "int", "logicalType": "date"}, 20_000),
+    "timestamp-millis": ({"type": "long", "logicalType": "timestamp-millis"}, 1_000),
+    "timestamp-micros": ({"type": "long", "logicalType": "timestamp-micros"}, 1_000),
+}
+"""A type of each sort, and a value of it."""
+
+MEANT_FOR_NO_OBJECT = {"enum", "fixed"}
+"""A value of these may be the text of a JSON object by chance; the check does not count on it."""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("field", ["type", "userId", "timestamp", "properties"])
+def test_the_check_and_the_decoder_agree(field: str, kind: str) -> None:
+    """A field is ok exactly where a value of its type is read."""
+    written, value = KINDS[kind]
+    types = {"type": "string"} | {field: written}
+    schema = json.dumps(
+        {
+            "type": "record",
+            "name": "Call",
+            "fields": [{"name": name, "type": its} for name, its in types.items()],
+        }
+    )
+    buffer = io.BytesIO()
+    schemaless_writer(buffer, parse_schema(json.loads(schema)), {"type": "page"} | {field: value})
+    try:
+        decoder(Registered({1: (schema,)}))(framing.confluent(1) + buffer.getvalue())
+    except PoisonError:
+        is_read = False
+    else:
+        is_read = True
+
+    state = next(report.state for report in check([schema]) if report.field == field)
+
+    if field == "properties" and kind in MEANT_FOR_NO_OBJECT:
+        assert state is FieldState.PROBLEM
+    else:
+        assert (state is FieldState.OK) is is_read

@@ -1,0 +1,89 @@
+"""A Dockerfile's steps, run without a container engine: paths are moved below a folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+INSTALLED = "/opt/seg-consumer"
+_LIMIT_S = 300.0
+
+
+class Step(NamedTuple):
+    """One instruction."""
+
+    keyword: str
+    rest: str
+
+
+def stages(dockerfile: Path) -> list[list[Step]]:
+    """Return the steps of each stage, comments gone and continued lines joined."""
+    lines = [line for line in dockerfile.read_text("utf-8").splitlines() if line[:1] != "#"]
+    text = re.sub(r"\\\n\s*", " ", "\n".join(lines))
+    steps = [Step(*line.split(maxsplit=1)) for line in text.splitlines() if line]
+    starts = [number for number, step in enumerate(steps) if step.keyword == "FROM"]
+    return [steps[a:b] for a, b in zip(starts, [*starts[1:], len(steps)], strict=True)]
+
+
+def environment(steps: list[Step]) -> dict[str, str]:
+    """Return what ENV sets."""
+    settings = (each for step in steps if step.keyword == "ENV" for each in shlex.split(step.rest))
+    return {name: value for name, _, value in (each.partition("=") for each in settings)}
+
+
+def command(steps: list[Step], keyword: str) -> list[str]:
+    """Return the words of ENTRYPOINT, CMD or HEALTHCHECK in JSON form."""
+    (rest,) = [step.rest for step in steps if step.keyword == keyword]
+    words: list[str] = json.loads(rest[rest.index("[") :])
+    return words
+
+
+def let_in(dockerignore: Path) -> set[str]:
+    """Return what the .dockerignore leaves of the context: it names all but nothing first."""
+    lines = [line for line in dockerignore.read_text("utf-8").splitlines() if line[:1] != "#"]
+    assert lines[0] == "*"
+    return {line[1:] for line in lines if line.startswith("!")}
+
+
+def build(steps: list[Step], context: Path, root: Path) -> None:
+    """Run the steps of a stage: *root* is the file system, a new environment the base image."""
+    subprocess.run([sys.executable, "-m", "venv", str(root / "base")], check=True)
+    work = root
+    env = {"HOME": str(root), **_pip_settings(), **environment(steps)}
+    env["PATH"] = f"{root}/base/bin:{os.environ['PATH']}"
+    for step in steps:
+        match step.keyword:
+            case "WORKDIR":
+                work = root / step.rest.lstrip("/")
+                work.mkdir()
+            case "COPY":
+                *sources, target = step.rest.split()
+                for source in sources:
+                    _copy(context / source, work / target)
+            case "RUN":
+                shell = step.rest.replace(INSTALLED, f"{root}{INSTALLED}")
+                subprocess.run(
+                    ["/bin/sh", "-c", shell], cwd=work, env=env, check=True, timeout=_LIMIT_S
+                )
+
+
+def _pip_settings() -> dict[str, str]:
+    """Where this machine's pip looks: a container engine would be told by its own means."""
+    return {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
+
+
+def _copy(source: Path, target: Path) -> None:
+    if source.is_dir():
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+    else:
+        target.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source, target)

@@ -1,0 +1,189 @@
+"""What the values say arrives in the program: every setting, every secret, every file."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import yaml
+
+from consumer.settings import SettingDoc, describe
+from tests.chart.generate import CHART, VALUES
+from tests.chart.rendering import CASES, Helm, Objects
+from tests.chart.trees import dig
+
+if TYPE_CHECKING:
+    from tests.chart.trees import Tree
+
+WEBSITE_ID = "abc8fb18-7559-4324-9921-a4b5015b4a1c"
+IN_CLUSTER: dict[str, Tree] = {
+    "seg": {"SEG_DELIVERY__WEBSITE_ID": WEBSITE_ID, "brokers": "b-1.example:9092"},
+    "kafka-user": {"id": "seg-consumer", "password": "swordfish"},
+    "kafka-cluster-ca-cert": {"ca.crt": "a certificate"},
+    "kafka-client": {"ca.crt": "a certificate", "tls.crt": "another", "tls.key": "a key"},
+    "registry": {"token": "swordfish"},
+    "trust": {"ca.crt": "a certificate"},
+    "schemas": {"writer.avsc": '"string"'},
+}
+"""The Secrets and ConfigMaps that the operator of `ci/*-values.yaml` has made."""
+
+BY_FIELD_REFERENCE = {"SEG_KAFKA__GROUP_INSTANCE_ID"}
+OF_THE_IMAGE = Path("etc/ssl/certs/ca-certificates.crt")
+
+
+def mount(release: Objects, root: Path) -> list[str]:
+    """Lay the files of the pod of *release* out below *root*, as the kubelet would.
+
+    Returns:
+        The arguments of its container, with *root* before every path.
+    """
+    spec = release.pods[0].spec
+    container = release.pods[0].container("consumer")
+    volumes = {volume["name"]: volume for volume in spec["volumes"]}
+    for place in container["volumeMounts"]:
+        folder = root / str(place["mountPath"]).lstrip("/")
+        folder.mkdir(parents=True)
+        for name, text in _files(volumes[place["name"]], release).items():
+            (folder / name).write_text(str(text).replace("/etc/", f"{root}/etc/"))
+    (root / OF_THE_IMAGE).parent.mkdir(parents=True)
+    (root / OF_THE_IMAGE).touch()
+    return [str(each).replace("/etc/", f"{root}/etc/") for each in container["args"]]
+
+
+def _files(volume: Tree, release: Objects) -> Tree:
+    match volume:
+        case {"configMap": {"name": str(name)}}:
+            return _content(name, release.of("ConfigMap"), "data")
+        case {"secret": {"secretName": str(name)}}:
+            return _content(name, release.of("Secret"), "stringData")
+        case {"projected": {"sources": list(sources)}}:
+            files: Tree = {}
+            for secret in (source["secret"] for source in sources):
+                content = _content(secret["name"], release.of("Secret"), "stringData")
+                items = secret.get("items", [])
+                some = {item["path"]: content[item["key"]] for item in items}
+                files |= some if items else content
+            return files
+        case _:
+            return {}
+
+
+def _content(name: str, made: list[Tree], key: str) -> Tree:
+    own = {str(dig(each, "metadata", "name")): each[key] for each in made if key in each}
+    return own[name] if name in own else IN_CLUSTER[name]
+
+
+def in_force(release: Objects, root: Path) -> dict[str, Tree]:
+    """Return the settings in force where the pod of *release* runs, by the program itself."""
+    *options, command = mount(release, root)
+    assert command == "run"
+    env = {name: value for name, value in os.environ.items() if not name.startswith("SEG_")}
+    done = subprocess.run(
+        [sys.executable, "-m", "consumer", *options, "config", "--json"],
+        capture_output=True,
+        text=True,
+        env=env,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    rendered: dict[str, Tree] = json.loads(done.stdout)
+    return rendered
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda path: path.stem)
+def test_the_program_takes_what_the_chart_mounts(
+    releases: dict[str, Objects], case: Path, tmp_path: Path
+) -> None:
+    """The container's own arguments, on the files of its volumes, are settings in order."""
+    values = yaml.safe_load(case.read_text("utf-8"))
+    found = in_force(releases[case.stem.removesuffix("-values")], tmp_path)
+
+    assert found["SEG_DELIVERY__WEBSITE_ID"] == {"value": "***", "source": "secrets"}
+    for section, fields in values["settings"].items():
+        for field, value in fields.items():
+            arrived = found[f"SEG_{section}__{field}".upper()]
+            assert arrived["source"] == "file"
+            text = json.dumps(arrived["value"]).replace(str(tmp_path), "")
+            assert value == json.loads(text)
+
+
+@pytest.mark.parametrize("doc", describe(), ids=lambda doc: doc.name)
+def test_every_setting_is_reachable(doc: SettingDoc) -> None:
+    """Each setting of the program is given by one of the cases, and not with its default."""
+    if doc.name in BY_FIELD_REFERENCE:
+        return  # test_static_members_are_named_like_their_pods
+    given: list[object] = []
+    for case in CASES:
+        values = yaml.safe_load(case.read_text("utf-8"))
+        if doc.secret or doc.name == "SEG_KAFKA__OAUTHBEARER_CLIENT_ID":
+            secrets = values["secrets"]
+            given += [secrets.get(kind, {}).get(doc.name) for kind in ("keys", "values")]
+        else:
+            given.append(values["settings"].get(doc.section, {}).get(doc.field))
+
+    different = [each for each in given if each is not None and str(each).lower() != doc.default]
+    assert different
+
+
+def test_defaults_of_the_chart_are_those_of_the_program() -> None:
+    """Where values.yaml names a setting it says the program's default, but for the logs' format."""
+    defaults = {doc.name: doc.default for doc in describe()}
+    for section, fields in yaml.safe_load(VALUES.read_text("utf-8"))["settings"].items():
+        for field, value in fields.items():
+            name = f"SEG_{section}__{field}".upper()
+            if name == "SEG_LOG__FORMAT":
+                assert value == "json"
+            else:
+                assert defaults[name] == str(value)
+
+
+def test_defaults_in_templates_are_those_of_the_program() -> None:
+    """The figures with which templates reckon where a value is absent are the program's."""
+    defaults = {(doc.section, doc.field): doc.default for doc in describe()}
+    text = "".join(path.read_text("utf-8") for path in (CHART / "templates").glob("*.tpl"))
+    text += (CHART / "templates" / "networkpolicy.yaml").read_text("utf-8")
+
+    assert f'"kafka" "drain_timeout_s" {defaults["kafka", "drain_timeout_s"]} ' in text
+    assert f'"max_poll_interval_s" {defaults["kafka", "max_poll_interval_s"]} ' in text
+    assert f'"liveness_timeout_s" {defaults["http", "liveness_timeout_s"]} ' in text
+    assert f'"delivery" "endpoint" "{defaults["delivery", "endpoint"]}"' in text
+
+
+def test_static_members_are_named_like_their_pods(releases: dict[str, Objects]) -> None:
+    """A StatefulSet's pod gives its own name as group.instance.id; a Deployment's gives none."""
+    reference = {
+        "name": "SEG_KAFKA__GROUP_INSTANCE_ID",
+        "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}},
+    }
+
+    assert releases["static"].one("StatefulSet")
+    assert releases["static"].pods[0].container("consumer")["env"] == [reference]
+    assert releases["minimal"].one("Deployment")
+    assert "env" not in releases["minimal"].pods[0].container("consumer")
+
+
+def test_services_of_the_namespace_set_no_variables(releases: dict[str, Objects]) -> None:
+    """A service whose name begins with "seg" would put variables into the pod: switched off."""
+    assert [pod.spec["enableServiceLinks"] for pod in releases["minimal"].pods] == [False, False]
+
+
+def test_a_changed_setting_swaps_the_pods(helm: Helm) -> None:
+    """The pods carry a sum of the settings; secrets they read again, without a swap."""
+
+    def sums(*arguments: str) -> Tree:
+        release = helm.template(CHART / "ci" / "trying-out-values.yaml", *arguments)
+        annotations = release.pods[0].metadata["annotations"]
+        return {k: v for k, v in annotations.items() if "checksum" in k}
+
+    before = sums()
+    other = "SEG_DELIVERY__WEBSITE_ID=00000000-0000-0000-0000-000000000000"
+
+    assert before == sums("--set", "scaling.partitions=2")
+    assert before["checksum/config"] != sums("--set", "settings.log.level=debug")["checksum/config"]
+    assert before == sums("--set", f"secrets.values.{other}")

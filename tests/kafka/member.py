@@ -1,0 +1,181 @@
+"""A member of a group: the real source and the real ledgers, with a test's listener."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import orjson
+import structlog
+
+from consumer.kafka.produce import Outgoing, TopicProducer
+from consumer.kafka.source import KafkaSource
+from consumer.ledger import Checkpoint, Ledger
+from consumer.metrics import Tally
+from consumer.settings import load
+from consumer.timing import SystemClock
+from tests.kafka.brokers import LIMIT_S
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Mapping
+
+    from consumer.model import Partition, Record
+    from consumer.settings import Settings
+    from tests.kafka.brokers import Broker
+
+WEBSITE_ID = "0d9b1c54-3b39-4d25-9c5e-5d2f6ad3e0f7"
+
+COOPERATIVE = {"SEG_KAFKA__ASSIGNMENT_STRATEGY": "cooperative-sticky"}
+EAGER = {"SEG_KAFKA__ASSIGNMENT_STRATEGY": "range"}
+CONSUMER = {"SEG_KAFKA__GROUP_PROTOCOL": "consumer"}
+PROTOCOLS = {"cooperative-sticky": COOPERATIVE, "range": EAGER, "consumer": CONSUMER}
+
+_OF_THE_CLASSIC_PROTOCOL = ("session.timeout.ms", "heartbeat.interval.ms")
+
+
+def environment(broker: Broker, topics: str, **variables: str) -> dict[str, str]:
+    """Return the variables with which the program reads *topics* of *broker*; *variables* win."""
+    config = broker.config
+    if variables.get("SEG_KAFKA__GROUP_PROTOCOL") == "consumer":
+        config = {
+            name: value for name, value in config.items() if name not in _OF_THE_CLASSIC_PROTOCOL
+        }
+    return {
+        "SEG_KAFKA__BOOTSTRAP_SERVERS": broker.bootstrap,
+        "SEG_KAFKA__TOPICS": topics,
+        "SEG_KAFKA__GROUP_ID": f"group-of-{topics.strip('^').replace(',', '-')}",
+        "SEG_KAFKA__CONFIG": orjson.dumps(config).decode(),
+        "SEG_DELIVERY__WEBSITE_ID": WEBSITE_ID,
+    } | variables
+
+
+def settings_for(broker: Broker, topics: str, **variables: str) -> Settings:
+    """Return the settings that `environment` gives."""
+    return load(env=environment(broker, topics, **variables))
+
+
+class Said(NamedTuple):
+    """One call of the listener."""
+
+    what: str
+    partitions: tuple[int, ...]
+
+
+class Member:
+    """A `KafkaSource` whose listener keeps ledgers, as the pipeline does, and notes it all."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.tally = Tally()
+        self.log = structlog.testing.CapturingLogger()
+        self.source = KafkaSource(
+            settings.kafka, self.tally, structlog.wrap_logger(self.log, processors=[])
+        )
+        self.ledgers: dict[Partition, Ledger] = {}
+        self.records: list[Record] = []
+        self.said: list[Said] = []
+        self.answers: list[str | None] = []
+        self.on_revoke: Callable[[Collection[Partition]], None] = lambda _partitions: None
+        self.source.subscribe(self)
+
+    @property
+    def owned(self) -> set[int]:
+        """The numbers of the partitions that are its own now."""
+        return {partition.number for partition in self.ledgers}
+
+    @property
+    def values(self) -> list[bytes | None]:
+        """What was read and needs work, in the order in which it came."""
+        return [record.value for record in self.records]
+
+    def turn(self, timeout_s: float = 0.02) -> None:
+        """Poll once, and start what comes."""
+        for record in self.source.poll(500, timeout_s):
+            if self.ledgers[record.partition].start(record.offset):
+                self.records.append(record)
+
+    def finish(self, *offsets: int) -> None:
+        """Finish the records at *offsets* that were read."""
+        for record in self.records:
+            if record.offset in offsets:
+                self.ledgers[record.partition].finish(record.offset)
+
+    def finish_all(self) -> None:
+        """Finish what is in flight."""
+        for ledger in self.ledgers.values():
+            for offset in tuple(ledger._in_flight):
+                ledger.finish(offset)
+
+    def checkpoints(self) -> dict[Partition, Checkpoint]:
+        """Return what may be committed now."""
+        found = {partition: ledger.checkpoint() for partition, ledger in self.ledgers.items()}
+        return {partition: it for partition, it in found.items() if it is not None}
+
+    def commit_now(self) -> None:
+        """Commit everything that is finished, and wait."""
+        self.source.commit_now(self.checkpoints())
+
+    def commits(self, checkpoints: Mapping[Partition, Checkpoint]) -> bool:
+        """Commit *checkpoints* and wait; tell whether the broker took it: not in a rebalance."""
+        self.source.commit_now(checkpoints)
+        return self.answers[-1:] == [None]
+
+    def kill(self) -> None:
+        """Leave without a commit."""
+        self.on_revoke = lambda _partitions: None
+        self.source.close()
+
+    def assigned(self, partitions: Mapping[Partition, Checkpoint | None]) -> None:
+        """Hear that *partitions* are its own."""
+        self._hear("assigned", partitions)
+        self.ledgers |= {partition: Ledger(found) for partition, found in partitions.items()}
+
+    def revoked(self, partitions: Collection[Partition]) -> None:
+        """Hear that *partitions* go away."""
+        self._hear("revoked", partitions)
+        self.on_revoke(partitions)
+        self._drop(partitions)
+
+    def lost(self, partitions: Collection[Partition]) -> None:
+        """Hear that *partitions* are gone."""
+        self._hear("lost", partitions)
+        self._drop(partitions)
+
+    def commit_answered(self, committed: Mapping[Partition, Checkpoint], error: str | None) -> None:
+        """Hear what became of a commit."""
+        self.answers.append(error)
+        if error is None:
+            for partition in committed.keys() & self.ledgers.keys():
+                self.ledgers[partition].committed = committed[partition]
+
+    def _hear(self, what: str, partitions: Iterable[Partition]) -> None:
+        self.said.append(Said(what, tuple(sorted(it.number for it in partitions))))
+
+    def _drop(self, partitions: Collection[Partition]) -> None:
+        for partition in partitions:
+            self.ledgers.pop(partition, None)
+
+
+def produce(broker: Broker, topic: str, values: Iterable[bytes | None]) -> None:
+    """Write records with *values*, each its own key, and wait for the broker's word."""
+    producer = TopicProducer(settings_for(broker, topic).kafka, topic)
+    for value in values:
+        producer.put(Outgoing(value, value))
+    producer.close()
+
+
+def until(done: Callable[[], bool], *members: Member, limit_s: float = LIMIT_S) -> None:
+    """Let *members* work in turn until *done*, else fail."""
+    clock = SystemClock()
+    deadline_s = clock.monotonic_s() + limit_s
+    while not done():
+        assert clock.monotonic_s() < deadline_s, "not done in time"
+        for member in members:
+            member.turn()
+
+
+def turns(seconds: float, *members: Member) -> None:
+    """Let *members* work in turn for *seconds*: for what should not happen."""
+    clock = SystemClock()
+    end_s = clock.monotonic_s() + seconds
+    while clock.monotonic_s() < end_s:
+        for member in members:
+            member.turn()

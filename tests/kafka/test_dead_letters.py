@@ -1,0 +1,211 @@
+"""The dead-letter topic: what went in comes out, and nothing counts before it is stored."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import structlog
+
+from consumer.errors import DeadLetterReason
+from consumer.kafka.dead_letters import PREFIX, RETRY_AFTER_S, KafkaDeadLetters
+from consumer.kafka.read import read_topic
+from consumer.ledger import Ledger
+from consumer.metrics import Tally
+from consumer.model import DeadLetter, Headers, Partition, Record
+from consumer.timing import SystemClock
+from tests.kafka.brokers import Broker, Embedded, Real
+from tests.kafka.member import settings_for
+from tests.kafka.program import eventually, pause
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.kafka_real.cluster import Kafka
+
+pytest_plugins = ["tests.kafka_real.fixtures"]
+
+pytestmark = pytest.mark.timeout(60, func_only=True)
+
+
+class Shifted(SystemClock):
+    """The machine's clock, put forward by hand."""
+
+    ahead_s = 0.0
+
+    def monotonic_s(self) -> float:
+        """Return the machine's time and what it was put forward."""
+        return super().monotonic_s() + self.ahead_s
+
+
+class Writer:
+    """A writer of dead letters and what its surroundings saw."""
+
+    def __init__(self, broker: Broker, topic: str, **variables: str) -> None:
+        settings = settings_for(broker, topic, **variables)
+        self.topic = topic
+        self.kafka = settings.kafka
+        self.tally = Tally()
+        self.clock = Shifted()
+        self.stored: list[DeadLetter] = []
+        log = structlog.wrap_logger(structlog.testing.CapturingLogger(), processors=[])
+        self.letters = KafkaDeadLetters(
+            settings.dead_letter,
+            settings.kafka,
+            version="1.2.3",
+            tally=self.tally,
+            clock=self.clock,
+            log=log,
+        )
+
+    def put(
+        self, offset: int, key: bytes | None, value: bytes | None, headers: Headers | None
+    ) -> DeadLetter:
+        """Give it a record of this topic; return the letter."""
+        record = Record(Partition(self.topic, 0), offset, 1_700_000_000_000, key, value, headers)
+        letter = DeadLetter(record, Ledger(), DeadLetterReason.BAD_AVRO, "expected Avro", 0, None)
+        self.letters.put(letter)
+        return letter
+
+    def wait(self, many: int) -> None:
+        """Return when so many letters are stored."""
+        eventually(lambda: self.look() >= many)
+
+    def look(self) -> int:
+        """Return how many letters are stored by now."""
+        self.stored += self.letters.stored()
+        return len(self.stored)
+
+
+@pytest.fixture
+def write() -> Iterator[Callable[..., Writer]]:
+    """Give a function that makes a writer, closed at the end of the test."""
+    writers: list[Writer] = []
+
+    def make(broker: Broker, topic: str, **variables: str) -> Writer:
+        writers.append(Writer(broker, topic, **variables))
+        return writers[-1]
+
+    yield make
+    for writer in writers:
+        writer.letters.close()
+
+
+def test_a_record_is_kept_byte_for_byte(
+    broker: Broker, topic: str, write: Callable[..., Writer]
+) -> None:
+    """Key, value and its own headers; ours come on top."""
+    broker.create_topic(f"{topic}.dead-letter", 1)
+    own: Headers = [("a", b"\x00\xff"), ("a", None), ("seg-dlq-reason", b"old")]
+    writer = write(broker, topic)
+    letters = [
+        writer.put(41, b"\xffkey", b"\x00Obj\x01", own),
+        writer.put(42, None, b"", None),
+        writer.put(43, b"", None, []),
+    ]
+    writer.wait(3)
+
+    found = list(read_topic(writer.kafka, f"{topic}.dead-letter"))
+
+    assert writer.stored == letters
+    assert writer.letters.pending == 0
+    assert [(it.key, it.value) for it in found] == [
+        (b"\xffkey", b"\x00Obj\x01"),
+        (None, b""),
+        (b"", None),
+    ]
+    headers = found[0].headers or []
+    assert headers[:2] == [("a", b"\x00\xff"), ("a", None)]
+    assert dict(headers[2:]) == {
+        f"{PREFIX}reason": b"bad_avro",
+        f"{PREFIX}detail": b"expected Avro",
+        f"{PREFIX}topic": topic.encode(),
+        f"{PREFIX}partition": b"0",
+        f"{PREFIX}offset": b"41",
+        f"{PREFIX}timestamp": b"1700000000000",
+        f"{PREFIX}attempts": b"0",
+        f"{PREFIX}group": f"group-of-{topic}".encode(),
+        f"{PREFIX}version": b"1.2.3",
+    }
+
+
+def test_one_topic_may_serve_all(broker: Broker, topic: str, write: Callable[..., Writer]) -> None:
+    """The operator's name goes before the topic's own."""
+    broker.create_topic(f"{topic}-graves", 1)
+    writer = write(broker, topic, SEG_DEAD_LETTER__TOPIC=f"{topic}-graves")
+    writer.put(1, b"k", b"v", None)
+    writer.wait(1)
+
+    assert len(list(read_topic(writer.kafka, f"{topic}-graves"))) == 1
+
+
+def test_nothing_counts_before_the_broker_has_it(
+    faulty: Embedded, topic: str, write: Callable[..., Writer]
+) -> None:
+    """While no broker is there letters wait; then they are stored, once and in order."""
+    faulty.create_topic(f"{topic}.dead-letter", 1)
+    writer = write(faulty, topic)
+    writer.put(0, None, b"0", None)
+    writer.wait(1)
+    faulty.broker.call("set_down", -1)
+    for number in range(1, 50):
+        writer.put(number, None, b"%d" % number, None)
+    for _ in range(10):
+        writer.look()
+        pause(0.05)
+    while_down = (len(writer.stored), writer.letters.pending)
+    faulty.broker.call("set_up", -1)
+    writer.wait(50)
+
+    found = [it.value for it in read_topic(writer.kafka, f"{topic}.dead-letter")]
+    assert while_down == (1, 49)
+    assert found == [b"%d" % number for number in range(50)]
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [("MSG_SIZE_TOO_LARGE", 10), ("INVALID_REQUIRED_ACKS", 21)],
+)
+def test_a_refused_letter_is_tried_again(
+    faulty: Embedded, topic: str, write: Callable[..., Writer], name: str, code: int
+) -> None:
+    """Counted, kept, and written once the broker has come to its senses."""
+    faulty.create_topic(f"{topic}.dead-letter", 1)
+    writer = write(faulty, topic)
+    faulty.broker.call("push_errors", "Produce", code)
+    letter = writer.put(7, b"k", b"v", None)
+
+    def refused() -> bool:
+        writer.look()
+        return writer.tally.dead_letter_write_failures == 1
+
+    eventually(refused)
+    pending, at_once = writer.letters.pending, writer.look()
+    writer.clock.ahead_s += RETRY_AFTER_S
+    writer.wait(1)
+
+    assert (pending, at_once) == (1, 0), name
+    assert writer.stored == [letter]
+    assert [it.value for it in read_topic(writer.kafka, f"{topic}.dead-letter")] == [b"v"]
+
+
+@pytest.mark.real
+def test_a_letter_that_is_too_large_waits_until_the_topic_takes_it(
+    real_kafka: Kafka, topic: str, write: Callable[..., Writer]
+) -> None:
+    """The bound of the topic is the operator's to raise; no letter is lost meanwhile."""
+    real = Real(real_kafka)
+    real.create_topic(f"{topic}.dead-letter", 1)
+    writer = write(real, topic)
+    writer.put(1, b"k", b"large", [("padding", bytes(1_100_000))])
+
+    def refused() -> bool:
+        writer.look()
+        return writer.tally.dead_letter_write_failures == 1
+
+    eventually(refused)
+    real.configure(f"{topic}.dead-letter", "max.message.bytes", "2000000")
+    writer.clock.ahead_s += RETRY_AFTER_S
+    writer.wait(1)
+
+    assert [it.record.value for it in writer.stored] == [b"large"]

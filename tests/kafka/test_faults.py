@@ -1,0 +1,341 @@
+"""A broker that fails: what is due stays due, and nothing is lost.
+
+The codes and what librdkafka makes of each were measured on its mock cluster, which has a fault
+for every kind of request.
+"""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
+from confluent_kafka import KafkaError
+
+from consumer.errors import StartError
+from consumer.kafka import positions
+from consumer.model import Partition
+from consumer.sandbox import Sandbox
+from tests.kafka.brokers import Embedded, committed
+from tests.kafka.member import produce, turns, until
+from tests.kafka.program import conserved, eventually, pause, total
+from tests.kafka.scene import Scene, Written, options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tests.kafka.member import Member
+
+    Join = Callable[..., Member]
+
+pytestmark = [pytest.mark.broker, pytest.mark.timeout(60)]
+
+REFUSED = [
+    KafkaError.REBALANCE_IN_PROGRESS,
+    KafkaError.ILLEGAL_GENERATION,
+    KafkaError.OFFSET_METADATA_TOO_LARGE,
+    KafkaError.UNKNOWN_MEMBER_ID,
+]
+"""The commit fails at once."""
+
+RETRIED = [
+    KafkaError.NOT_COORDINATOR,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.REQUEST_TIMED_OUT,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError._TRANSPORT,
+]
+"""librdkafka tries again by itself."""
+
+
+def name(code: int) -> str:
+    """Return the name of an error's code, for the test's id."""
+    return KafkaError(code).name()
+
+
+def reader(broker: Embedded, topic: str, join: Join) -> Member:
+    """Return a member that has read and finished ten records of one partition."""
+    broker.create_topic(topic, 1)
+    produce(broker, topic, (b"%d" % number for number in range(10)))
+    member = join(broker, topic)
+    until(lambda: len(member.records) == 10, member)
+    member.finish_all()
+    return member
+
+
+class TestCommit:
+    """A commit that the broker does not take."""
+
+    @pytest.mark.parametrize("wait", [False, True], ids=["later", "now"])
+    @pytest.mark.parametrize("code", REFUSED, ids=name)
+    def test_that_is_refused_is_due_again(
+        self, faulty: Embedded, topic: str, join: Join, code: int, *, wait: bool
+    ) -> None:
+        """The listener hears the code; the same commit goes through once the broker can."""
+        member = reader(faulty, topic, join)
+        faulty.broker.call("push_errors", "OffsetCommit", code)
+        commit = member.source.commit_now if wait else member.source.commit
+
+        commit(member.checkpoints())
+        until(lambda: bool(member.answers), member)
+        refused = list(member.answers)
+
+        def taken() -> bool:
+            member.finish_all()  # a member that had to join again has read them again
+            member.commit_now()
+            return member.answers[-1] is None
+
+        until(taken, member)
+
+        assert refused == [name(code)]
+        assert committed(faulty, f"group-of-{topic}", topic, 1) == {0: 10}
+
+    def test_that_can_be_tried_again_succeeds(
+        self, faulty: Embedded, topic: str, join: Join
+    ) -> None:
+        """Nobody hears of the failure."""
+        member = reader(faulty, topic, join)
+        for code in RETRIED:
+            faulty.broker.call("push_errors", "OffsetCommit", code)
+            member.commit_now()
+
+        assert member.answers == [None] * len(RETRIED)
+        assert committed(faulty, f"group-of-{topic}", topic, 1) == {0: 10}
+
+    def test_that_the_principal_may_not_send_is_told(
+        self, faulty: Embedded, topic: str, join: Join
+    ) -> None:
+        """The code names what is missing."""
+        member = reader(faulty, topic, join)
+        faulty.broker.call("push_errors", "OffsetCommit", KafkaError.GROUP_AUTHORIZATION_FAILED)
+
+        member.commit_now()
+
+        assert member.answers == ["GROUP_AUTHORIZATION_FAILED"]
+        assert committed(faulty, f"group-of-{topic}", topic, 1) == {}
+
+
+class TestAssignment:
+    """Partitions whose committed offsets the broker does not tell."""
+
+    def test_an_offset_that_is_not_told_is_not_an_absent_one(
+        self, faulty: Embedded, topic: str, join: Join, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The program ends with a sentence: to begin anew would double or lose records."""
+        monkeypatch.setattr(positions, "ASK_TIMEOUT_S", 1.0)
+        member = reader(faulty, topic, join)
+        member.commit_now()
+        member.kill()
+        denied = [KafkaError.GROUP_AUTHORIZATION_FAILED] * 20
+        faulty.broker.call("push_errors", "OffsetFetch", *denied)
+        second = join(faulty, topic)
+
+        with pytest.raises(StartError, match=r"^Kafka did not tell the committed offsets of the"):
+            until(lambda: bool(second.records), second)
+
+        assert second.records == []
+
+    def test_a_beginning_that_cannot_be_pinned_is_said_in_a_sentence(
+        self, faulty: Embedded, topic: str, join: Join
+    ) -> None:
+        """Who begins at the end commits where that is; without it a crash would lose records."""
+        faulty.broker.create_topic(topic, 1)
+        faulty.broker.call("push_errors", "OffsetCommit", KafkaError.GROUP_AUTHORIZATION_FAILED)
+        member = join(faulty, topic, SEG_KAFKA__AUTO_OFFSET_RESET="latest")
+
+        with pytest.raises(StartError, match=rf"^{topic}/0: the end, where the group begins, coul"):
+            until(lambda: False, member)
+
+    def test_a_member_that_has_to_join_again_pins_anew(
+        self, faulty: Embedded, topic: str, join: Join
+    ) -> None:
+        """Nobody has read anything yet, so the end may be a later one."""
+        faulty.broker.create_topic(topic, 1)
+        produce(faulty, topic, [b"old"] * 4)
+        faulty.broker.call("push_errors", "OffsetCommit", KafkaError.ILLEGAL_GENERATION)
+        member = join(faulty, topic, SEG_KAFKA__AUTO_OFFSET_RESET="latest")
+        until(lambda: committed(faulty, f"group-of-{topic}", topic, 1) == {0: 4}, member)
+        produce(faulty, topic, [b"new"])
+        until(lambda: bool(member.records), member)
+
+        assert member.values == [b"new"]
+
+    def test_a_beginning_is_pinned_before_anything_is_read(
+        self, faulty: Embedded, topic: str, join: Join
+    ) -> None:
+        """In the middle of a rebalance the group takes no commit: reading waits for it."""
+        faulty.broker.create_topic(topic, 2)
+        produce(faulty, topic, [b"old"] * 4)
+        faulty.broker.call("push_errors", "OffsetCommit", *[KafkaError.REBALANCE_IN_PROGRESS] * 40)
+        member = join(faulty, topic, SEG_KAFKA__AUTO_OFFSET_RESET="latest")
+        until(lambda: member.owned == {0, 1}, member)
+        produce(faulty, topic, (b"%d" % number for number in range(20)))
+        turns(0.2, member)
+        too_early = list(member.records)
+        faulty.broker.call("clear_errors", "OffsetCommit")
+        until(lambda: len(member.records) == 20, member)
+
+        assert too_early == []
+        assert sum(committed(faulty, f"group-of-{topic}", topic, 2).values()) == 4
+
+    def test_a_coordinator_that_loads_is_waited_for(
+        self, faulty: Embedded, topic: str, join: Join
+    ) -> None:
+        """The member goes on where the commit ends, a little later."""
+        member = reader(faulty, topic, join)
+        member.commit_now()
+        member.kill()
+        produce(faulty, topic, [b"next"])
+        loading = [KafkaError.COORDINATOR_LOAD_IN_PROGRESS] * 2
+        faulty.broker.call("push_errors", "OffsetFetch", *loading)
+
+        second = join(faulty, topic)
+        until(lambda: bool(second.records), second)
+
+        assert second.values == [b"next"]
+
+
+class TestReading:
+    """Records that cannot be fetched for a while."""
+
+    def test_errors_of_fetches_are_no_concern_of_anybody_s(
+        self, faulty: Embedded, topic: str, join: Join
+    ) -> None:
+        """Every record comes, once and in order."""
+        member = reader(faulty, topic, join)
+        codes = [
+            KafkaError._TRANSPORT,
+            KafkaError.NOT_LEADER_FOR_PARTITION,
+            KafkaError.UNKNOWN_TOPIC_OR_PART,
+            KafkaError._TRANSPORT,
+        ]
+        faulty.broker.call("push_errors", "Fetch", *codes)
+        produce(faulty, topic, (b"%d" % number for number in range(10, 60)))
+        until(lambda: len(member.records) == 60, member)
+
+        assert member.values == [b"%d" % number for number in range(60)]
+
+    def test_all_brokers_go_and_come_back(self, faulty: Embedded, topic: str, join: Join) -> None:
+        """Errors are counted; the partitions, their records and the next commit are there again."""
+        member = reader(faulty, topic, join)
+        faulty.broker.call("set_down", -1)
+        until(lambda: ("_ALL_BROKERS_DOWN",) in member.tally.kafka_errors, member)
+        faulty.broker.call("set_up", -1)
+        produce(faulty, topic, [b"next"])
+        until(lambda: b"next" in member.values, member)
+        member.finish_all()
+        member.commit_now()
+
+        assert member.values == [*(b"%d" % number for number in range(10)), b"next"]
+        assert member.answers == [None]
+        assert committed(faulty, f"group-of-{topic}", topic, 1) == {0: 11}
+
+    def test_leaders_and_the_coordinator_move(
+        self, faulty: Embedded, topic: str, join: Join
+    ) -> None:
+        """From broker to broker: nothing is read twice, nothing is missed."""
+        member = reader(faulty, topic, join)
+        for broker in (1, 2, 3):
+            faulty.broker.call("set_leader", topic, 0, broker)
+            faulty.broker.call("set_coordinator", f"group-of-{topic}", broker)
+            produce(faulty, topic, [b"%d" % (9 + broker)])
+            until(lambda: len(member.records) == 10 + broker, member)  # noqa: B023 - used at once
+            member.finish_all()
+            member.commit_now()
+
+        assert member.values == [b"%d" % number for number in range(13)]
+        assert committed(faulty, f"group-of-{topic}", topic, 1) == {0: 13}
+
+    def test_a_slow_broker(self, faulty: Embedded, topic: str, join: Join) -> None:
+        """An answer takes 100 ms: a poll still returns in time, and a commit waits for it."""
+        member = reader(faulty, topic, join)
+        faulty.broker.call("set_rtt", 100, -1)
+        produce(faulty, topic, [b"next"])
+        until(lambda: b"next" in member.values, member)
+        member.finish_all()
+        member.commit_now()
+
+        assert member.answers == [None]
+        assert committed(faulty, f"group-of-{topic}", topic, 1) == {0: 11}
+
+
+@pytest.fixture(name="scene")
+def _scene(faulty: Embedded, topic: str, tmp_path: Path) -> Iterator[Scene]:
+    """Give a whole consumer's surroundings on a broker of their own."""
+    with Sandbox.start(options(tmp_path, faults=())) as sandbox:
+        scene = Scene(faulty, topic, tmp_path, sandbox)
+        yield scene
+        scene.close()
+
+
+class TestProgram:
+    """The whole consumer on a broker that fails."""
+
+    def test_brokers_that_go_and_come_cost_nothing(self, scene: Scene, faulty: Embedded) -> None:
+        """It does not end, it does not double, and it finishes what there is."""
+        program = scene.start(SEG_DELIVERY__MAX_REQUESTS_PER_SECOND="200")
+        scene.wait_for_members()
+        scene.write(rounds=10)
+        for _ in range(2):
+            pause(0.3)
+            faulty.broker.call("set_down", -1)
+            pause(0.7)
+            faulty.broker.call("set_up", -1)
+        scene.check_end()
+
+        assert scene.doubles == 0
+        assert conserved(program.scrape())
+        assert program.stop() == 0
+
+    def test_refused_commits_lose_nothing(self, scene: Scene, faulty: Embedded) -> None:
+        """Each is counted by its code and due again."""
+        program = scene.start()
+        scene.wait_for_members()
+        codes = [KafkaError.OFFSET_METADATA_TOO_LARGE] * 3
+        faulty.broker.call("push_errors", "OffsetCommit", *codes)
+        scene.write(rounds=10)
+        scene.check_end()
+        eventually(lambda: total(program.scrape(), "commit_failures_total") == 3)
+
+        assert scene.doubles == 0
+        assert conserved(program.scrape())
+        assert program.stop() == 0
+
+    def test_letters_that_cannot_be_written_hold_their_offsets(
+        self, scene: Scene, faulty: Embedded
+    ) -> None:
+        """Good events go on; nothing is committed past a letter before the broker has it."""
+        program = scene.start()
+        scene.wait_for_members()
+        scene.write(rounds=5)
+        scene.check_end()
+        before = scene.committed()
+        program.signal(signal.SIGSTOP)  # the fault is for it, not for who writes the record
+        scene.write_these(Written("poison", "u-1", "poison-late"))
+        faulty.broker.call("push_errors", "Produce", KafkaError.INVALID_REQUIRED_ACKS)
+        program.signal(signal.SIGCONT)
+        eventually(lambda: total(program.scrape(), "dead_letter_write_failures_total") == 1)
+        scene.write_these(Written("call", "u-1", "1-99"))
+        eventually(lambda: scene.accepted == scene.calls)
+        pause(0.5)
+        held = scene.unfinished_but_committed()
+        pending = total(program.scrape(), "dead_letters_pending")
+        moved = {it: offset for it, offset in scene.committed().items() if offset > before[it]}
+        scene.check_end()
+
+        assert held == []
+        assert pending == 1
+        assert moved == {}
+        assert total(program.scrape(), "records_dead_lettered_total") == 6
+        assert conserved(program.scrape())
+        assert program.stop() == 0
+
+
+def test_partitions_are_named_alike_everywhere(faulty: Embedded, topic: str, join: Join) -> None:
+    """A partition out of a record is the one that the listener was given."""
+    member = reader(faulty, topic, join)
+
+    assert {record.partition for record in member.records} == set(member.ledgers)
+    assert set(member.ledgers) == {Partition(topic, 0)}

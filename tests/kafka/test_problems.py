@@ -1,0 +1,88 @@
+"""What Kafka's errors mean: the end, or a count and a line."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+import structlog
+from confluent_kafka import KafkaError, KafkaException
+
+from consumer import logs
+from consumer.errors import StartError
+from consumer.kafka.problems import ADVICE, Problems, code_of
+from consumer.metrics import Tally
+from consumer.timing import SystemClock
+
+
+@pytest.fixture(name="tally")
+def _tally() -> Tally:
+    return Tally()
+
+
+@pytest.fixture(name="lines")
+def _lines() -> structlog.testing.CapturingLogger:
+    return structlog.testing.CapturingLogger()
+
+
+@pytest.fixture(name="problems")
+def _problems(tally: Tally, lines: structlog.testing.CapturingLogger) -> Problems:
+    return Problems(tally, structlog.wrap_logger(lines, processors=[]))
+
+
+@pytest.mark.parametrize("code", ADVICE, ids=lambda code: KafkaError(code).name())
+def test_what_waiting_does_not_heal_ends_the_program(problems: Problems, code: int) -> None:
+    """The text has the error's name and what to do, each time that it is asked."""
+    problems.note(KafkaError(code))
+
+    for _ in range(2):
+        with pytest.raises(StartError) as error:
+            problems.raise_fatal()
+        assert str(error.value) == f"Kafka: {KafkaError(code).name()}: {ADVICE[code]}"
+
+
+def test_what_librdkafka_calls_fatal_ends_the_program(problems: Problems) -> None:
+    """It says itself that the client cannot go on."""
+    problems.note(KafkaError(KafkaError._FATAL, "the producer is fenced", fatal=True))
+
+    with pytest.raises(StartError, match=r"^Kafka: _FATAL: the producer is fenced$"):
+        problems.raise_fatal()
+
+
+@pytest.mark.parametrize("code", [KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN])
+def test_what_waiting_heals_is_counted_and_told(
+    problems: Problems, tally: Tally, lines: structlog.testing.CapturingLogger, code: int
+) -> None:
+    """The program goes on, for librdkafka does."""
+    problems.note(KafkaError(code))
+    problems.note(KafkaError(code))
+    problems.raise_fatal()
+
+    name = KafkaError(code).name()
+    assert tally.kafka_errors == {(name,): 2}
+    assert [(it.method_name, it.kwargs["event"]) for it in lines.calls] == [
+        ("warning", "kafka_error"),
+        ("warning", "kafka_error"),
+    ]
+    assert {it.kwargs["reason"] for it in lines.calls} == {name}
+
+
+def test_a_flood_of_one_error_is_one_line(tally: Tally) -> None:
+    """The client tells 38 a second while all brokers are away; the count has them all."""
+    stream = io.StringIO()
+    logs.configure(level="info", layout="json", stream=stream, clock=SystemClock())
+    problems = Problems(tally, logs.get().bind())
+    try:
+        for _ in range(500):
+            problems.note(KafkaError(KafkaError._ALL_BROKERS_DOWN))
+    finally:
+        structlog.reset_defaults()
+
+    assert stream.getvalue().count("\n") == 1
+    assert tally.kafka_errors == {("_ALL_BROKERS_DOWN",): 500}
+
+
+def test_the_code_of_an_exception_is_its_name() -> None:
+    """Also where the exception holds no error."""
+    assert code_of(KafkaException(KafkaError(KafkaError._TIMED_OUT))) == "_TIMED_OUT"
+    assert code_of(KafkaException("odd")) == "KafkaException"

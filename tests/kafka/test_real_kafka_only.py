@@ -1,0 +1,129 @@
+"""What the embedded broker cannot show: static members, new partitions, transactions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from confluent_kafka import Producer
+from confluent_kafka.admin import NewPartitions
+
+from tests.kafka.brokers import LIMIT_S, Real, committed
+from tests.kafka.conftest import SOAK
+from tests.kafka.member import CONSUMER, COOPERATIVE, EAGER, produce, turns, until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.kafka.member import Member
+    from tests.kafka_real.cluster import Kafka, RealKafka
+
+    Join = Callable[..., Member]
+
+pytest_plugins = ["tests.kafka_real.fixtures"]
+
+pytestmark = [pytest.mark.broker, pytest.mark.real, pytest.mark.timeout(60, func_only=True)]
+
+
+@pytest.fixture
+def real(real_kafka: Kafka) -> Real:
+    """Give the real broker."""
+    return Real(real_kafka)
+
+
+@pytest.mark.parametrize(
+    "protocol", [COOPERATIVE, EAGER, CONSUMER], ids=["coop", "eager", "kip848"]
+)
+def test_a_static_member_that_comes_back_moves_nothing(
+    real: Real, topic: str, join: Join, protocol: dict[str, str]
+) -> None:
+    """A restart under the same instance id takes no partition from the other, and goes on."""
+    real.create_topic(topic, 4)
+    names = [protocol | {"SEG_KAFKA__GROUP_INSTANCE_ID": name} for name in ("pod-0", "pod-1")]
+    first, second = (join(real, topic, **variables) for variables in names)
+    until(lambda: len(first.owned) == len(second.owned) == 2, first, second)
+    owned, others = first.owned, second.owned
+    heard = len(second.said)
+    produce(real, topic, (b"%d" % number for number in range(40)))
+    until(lambda: len(first.records) + len(second.records) == 40, first, second)
+    first.finish_all()
+    first.on_revoke = lambda _partitions: first.commit_now()
+    first.source.close()
+
+    again = join(real, topic, **names[0])
+    until(lambda: bool(again.owned), again, second)
+    turns(0.5, again, second)
+
+    assert again.owned == owned
+    assert second.owned == others
+    assert [it for it in second.said[heard:] if it.partitions] == []
+    assert again.records == []
+
+
+def test_a_partition_that_is_added_is_read(real: Real, topic: str, join: Join) -> None:
+    """From its first record on, without a restart, and the others are not disturbed."""
+    real.create_topic(topic, 1)
+    passed = '{"topic.metadata.refresh.interval.ms": 500, "metadata.max.age.ms": 1000}'
+    member = join(real, topic, SEG_KAFKA__CONFIG=passed, SEG_KAFKA__AUTO_OFFSET_RESET="earliest")
+    until(lambda: member.owned == {0}, member)
+    asked = real.admin.create_partitions([NewPartitions(topic, 3)])
+    asked[topic].result(LIMIT_S)
+    produce(real, topic, (b"%d" % number for number in range(90)))
+    until(lambda: len(member.records) == 90, member)
+
+    assert member.owned == {0, 1, 2}
+    assert len(set(member.values)) == 90
+    assert {it.partition.number for it in member.records} == {0, 1, 2}
+
+
+def test_what_was_aborted_is_not_read(real: Real, topic: str, join: Join) -> None:
+    """A record of an aborted transaction never happened, and its marker holds no commit up."""
+    real.create_topic(topic, 1)
+    producer = Producer(
+        {"bootstrap.servers": real.bootstrap, "transactional.id": topic, "log_level": 0}
+    )
+    producer.init_transactions(LIMIT_S)
+    for value, end in (
+        (b"a", producer.commit_transaction),
+        (b"never", producer.abort_transaction),
+        (b"b", producer.commit_transaction),
+    ):
+        producer.begin_transaction()
+        producer.produce(topic, value)
+        producer.flush(LIMIT_S)
+        end(LIMIT_S)
+    member = join(real, topic)
+    until(lambda: len(member.records) == 2, member)
+    turns(0.3, member)
+    member.finish_all()
+    member.commit_now()
+    member.kill()
+    produce(real, topic, [b"c"])
+    again = join(real, topic)
+    until(lambda: bool(again.records), again)
+
+    assert member.values == [b"a", b"b"]
+    assert committed(real, f"group-of-{topic}", topic, 1) == {0: 5}
+    assert again.values == [b"c"]
+
+
+@pytest.mark.skipif(not SOAK, reason="SEG_TEST_SOAK=1 runs it: it takes a quarter of a minute")
+def test_a_killed_broker_comes_back(own_kafka: RealKafka, topic: str, join: Join) -> None:
+    """The member waits, keeps its partitions or gets them back, and loses no record."""
+    real = Real(own_kafka)
+    real.create_topic(topic, 2)
+    member = join(real, topic)
+    produce(real, topic, (b"%d" % number for number in range(50)))
+    until(lambda: len(member.records) == 50, member)
+    member.finish_all()
+    member.commit_now()
+
+    own_kafka.kill()
+    turns(0.5, member)
+    own_kafka.start()
+    produce(real, topic, (b"%d" % number for number in range(50, 100)))
+    until(lambda: len(set(member.values)) == 100, member)
+    member.finish_all()
+    until(lambda: member.commits(member.checkpoints()), member)
+
+    assert sum(committed(real, f"group-of-{topic}", topic, 2).values()) == 100

@@ -1,0 +1,378 @@
+"""Reading, committing and going on: one suite for the embedded broker and a real Kafka."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from confluent_kafka import TopicPartition
+
+from consumer.errors import StartError
+from consumer.kafka.produce import Outgoing, TopicProducer
+from consumer.ledger import Checkpoint
+from consumer.model import Partition
+from tests.kafka.brokers import commit, committed
+from tests.kafka.member import produce, settings_for, turns, until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.kafka.brokers import Broker
+    from tests.kafka.member import Member
+
+    Join = Callable[..., Member]
+
+pytest_plugins = ["tests.kafka_real.fixtures"]
+
+pytestmark = pytest.mark.timeout(60, func_only=True)
+
+
+def numbers(first: int, last: int) -> list[bytes]:
+    """Return the values from *first* to *last*, both included."""
+    return [b"%d" % number for number in range(first, last + 1)]
+
+
+class TestReading:
+    """What comes out of a topic."""
+
+    def test_a_record_comes_as_it_was_written(self, broker: Broker, topic: str, join: Join) -> None:
+        """Key, value and headers are the same bytes, repeated names and null values included."""
+        broker.create_topic(topic, 1)
+        headers = [("a", b"\x00\xff"), ("a", None), ("b", b"")]
+        producer = TopicProducer(settings_for(broker, topic).kafka, topic)
+        producer.put(Outgoing(b"\xffkey", b"\x00value", headers))
+        producer.put(Outgoing(None, None))
+        producer.close()
+
+        member = join(broker, topic)
+        until(lambda: len(member.records) == 2, member)
+
+        whole, tombstone = member.records
+        assert (whole.partition, whole.offset) == (Partition(topic, 0), 0)
+        assert (whole.key, whole.value, whole.headers) == (b"\xffkey", b"\x00value", headers)
+        assert whole.timestamp_ms is not None
+        assert (tombstone.key, tombstone.value) == (None, None)
+
+    @pytest.mark.parametrize("partitions", [1, 12])
+    def test_each_partition_is_read_in_order(
+        self, broker: Broker, topic: str, join: Join, partitions: int
+    ) -> None:
+        """Every record comes once, and the offsets of a partition ascend without a gap."""
+        broker.create_topic(topic, partitions)
+        produce(broker, topic, numbers(1, 600))
+
+        member = join(broker, topic)
+        until(lambda: len(member.records) == 600, member)
+        turns(0.2, member)
+
+        assert sorted(numbers(1, 600)) == sorted(it for it in member.values if it is not None)
+        assert member.owned == set(range(partitions))
+        for number in range(partitions):
+            offsets = [it.offset for it in member.records if it.partition.number == number]
+            assert offsets == list(range(len(offsets)))
+
+    def test_the_ends_of_the_partitions_are_known_without_a_question(
+        self, broker: Broker, topic: str, join: Join
+    ) -> None:
+        """Once something was read, the end is where the next record will be."""
+        broker.create_topic(topic, 1)
+        produce(broker, topic, numbers(1, 7))
+
+        member = join(broker, topic)
+        before = member.source.end_offsets()
+        until(lambda: len(member.records) == 7, member)
+
+        assert before == {}
+        assert member.source.end_offsets() == {Partition(topic, 0): 7}
+
+    def test_a_paused_partition_gives_nothing_until_it_is_resumed(
+        self, broker: Broker, topic: str, join: Join
+    ) -> None:
+        """What was read ahead is thrown away and comes again, in order and once."""
+        broker.create_topic(topic, 1)
+        member = join(broker, topic)
+        until(lambda: member.owned == {0}, member)
+        produce(broker, topic, numbers(1, 600))
+        until(lambda: len(member.records) >= 1, member)
+        read = len(member.records)
+
+        member.source.pause([Partition(topic, 0)])
+        turns(0.3, member)
+        paused = len(member.records)
+        member.source.resume([Partition(topic, 0)])
+        until(lambda: len(member.records) == 600, member)
+
+        assert paused == read
+        assert member.values == numbers(1, 600)
+
+
+class TestGoingOn:
+    """Where the next owner begins."""
+
+    def test_it_goes_on_where_the_commit_ends_and_skips_what_is_finished(
+        self, broker: Broker, topic: str, join: Join
+    ) -> None:
+        """The position is the first unfinished; what the metadata calls finished needs no work."""
+        broker.create_topic(topic, 1)
+        produce(broker, topic, numbers(0, 9))
+        first = join(broker, topic)
+        until(lambda: len(first.records) == 10, first)
+        first.finish(0, 1, 2, 4, 5, 8)
+        first.commit_now()
+        first.kill()
+
+        second = join(broker, topic)
+        until(lambda: len(second.records) == 4, second)
+        turns(0.2, second)
+
+        assert first.answers == [None]
+        assert committed(broker, f"group-of-{topic}", topic, 1) == {0: 3}
+        assert [record.offset for record in second.records] == [3, 6, 7, 9]
+
+    def test_an_asynchronous_commit_is_answered_in_a_later_poll(
+        self, broker: Broker, topic: str, join: Join
+    ) -> None:
+        """`commit` returns at once; the listener hears of it once the broker has it."""
+        broker.create_topic(topic, 1)
+        produce(broker, topic, numbers(0, 9))
+        member = join(broker, topic)
+        until(lambda: len(member.records) == 10, member)
+        member.finish_all()
+
+        member.source.commit(member.checkpoints())
+        at_once = list(member.answers)
+        until(lambda: member.answers == [None], member)
+
+        assert at_once == []
+        assert committed(broker, f"group-of-{topic}", topic, 1) == {0: 10}
+
+    def test_an_answer_to_a_commit_that_was_given_up_says_nothing(
+        self, broker: Broker, topic: str, join: Join
+    ) -> None:
+        """Who is answered late, after another commit went out, does not count for that one."""
+        broker.create_topic(topic, 1)
+        produce(broker, topic, numbers(1, 3))
+        member = join(broker, topic)
+        until(lambda: len(member.records) == 3, member)
+        member.finish_all()
+        member.source.commit(member.checkpoints())
+
+        member.source._on_commit(None, [TopicPartition(topic, 0, 1)])
+
+        assert member.answers == []
+        until(lambda: member.answers == [None], member)
+
+    def test_a_stranger_s_metadata_is_ignored(self, broker: Broker, topic: str, join: Join) -> None:
+        """An offset that was committed by hand counts; it says nothing of what lies above it."""
+        broker.create_topic(topic, 1)
+        produce(broker, topic, numbers(0, 9))
+        commit(broker, f"group-of-{topic}", topic, 0, 6)
+
+        member = join(broker, topic)
+        until(lambda: len(member.records) == 4, member)
+
+        assert [record.offset for record in member.records] == [6, 7, 8, 9]
+
+    def test_nothing_is_committed_that_the_program_did_not_commit(
+        self, broker: Broker, topic: str, join: Join
+    ) -> None:
+        """Reading, polling and leaving store no offset."""
+        broker.create_topic(topic, 1)
+        produce(broker, topic, numbers(0, 9))
+        member = join(broker, topic)
+        until(lambda: len(member.records) == 10, member)
+        member.finish_all()
+        member.kill()
+
+        assert committed(broker, f"group-of-{topic}", topic, 1) == {}
+
+
+class TestNewGroup:
+    """Where a group without an offset begins."""
+
+    def test_earliest(self, broker: Broker, topic: str, join: Join) -> None:
+        """At the oldest record."""
+        broker.create_topic(topic, 1)
+        produce(broker, topic, numbers(0, 4))
+
+        member = join(broker, topic, SEG_KAFKA__AUTO_OFFSET_RESET="earliest")
+        until(lambda: len(member.records) == 5, member)
+
+        assert member.values == numbers(0, 4)
+
+    def test_latest(self, broker: Broker, topic: str, join: Join) -> None:
+        """After the newest record; what comes later is read."""
+        broker.create_topic(topic, 2)
+        produce(broker, topic, numbers(0, 4))
+        member = join(broker, topic, SEG_KAFKA__AUTO_OFFSET_RESET="latest")
+        until(lambda: member.owned == {0, 1}, member)
+
+        produce(broker, topic, numbers(5, 9))
+        until(lambda: len(member.records) == 5, member)
+
+        assert sorted(it for it in member.values if it is not None) == numbers(5, 9)
+
+    def test_latest_is_pinned(self, broker: Broker, topic: str, join: Join) -> None:
+        """A member that dies before its first record loses nothing that came after it joined."""
+        broker.create_topic(topic, 2)
+        produce(broker, topic, numbers(0, 4))
+        first = join(broker, topic, SEG_KAFKA__AUTO_OFFSET_RESET="latest")
+        until(lambda: first.owned == {0, 1}, first)
+        first.kill()
+        produce(broker, topic, numbers(5, 9))
+
+        second = join(broker, topic, SEG_KAFKA__AUTO_OFFSET_RESET="latest")
+        until(lambda: len(second.records) == 5, second)
+
+        assert sorted(it for it in second.values if it is not None) == numbers(5, 9)
+
+    def test_error(self, broker: Broker, topic: str, join: Join) -> None:
+        """The operator is asked, with the partition, the group and the setting."""
+        broker.create_topic(topic, 1)
+        member = join(broker, topic, SEG_KAFKA__AUTO_OFFSET_RESET="error")
+
+        with pytest.raises(StartError) as error:
+            until(lambda: False, member)
+
+        assert str(error.value) == (
+            f"{topic}/0: the group group-of-{topic} has committed no offset. Set "
+            "SEG_KAFKA__AUTO_OFFSET_RESET to earliest or latest to say where it starts, or "
+            "commit an offset by hand."
+        )
+
+
+class TestOffsetOutOfRange:
+    """What happens when retention deleted what was not read yet."""
+
+    @pytest.fixture
+    def gap(self, broker: Broker, topic: str) -> None:
+        """Give a group that committed 20, and a log that begins at 50 and ends at 100."""
+        broker.create_topic(topic, 1)
+        produce(broker, topic, numbers(0, 99))
+        commit(broker, f"group-of-{topic}", topic, 0, 20)
+        broker.delete_records(topic, 0, 50)
+
+    @pytest.mark.usefixtures("gap")
+    def test_error(self, broker: Broker, topic: str, join: Join) -> None:
+        """By default the operator is told, and asked: there is no silent jump."""
+        member = join(broker, topic)
+
+        with pytest.raises(StartError, match=rf"^{topic}/0: the offset to go on from is not") as it:
+            until(lambda: False, member)
+
+        assert "SEG_KAFKA__ON_OFFSET_OUT_OF_RANGE to earliest or latest" in str(it.value)
+        assert member.records == []
+
+    @pytest.mark.usefixtures("gap")
+    @pytest.mark.parametrize("protocol", ["cooperative-sticky", "range"])
+    def test_earliest(self, broker: Broker, topic: str, join: Join, protocol: str) -> None:
+        """Reading goes on at the oldest record that is left."""
+        member = join(
+            broker,
+            topic,
+            SEG_KAFKA__ON_OFFSET_OUT_OF_RANGE="earliest",
+            SEG_KAFKA__ASSIGNMENT_STRATEGY=protocol,
+        )
+
+        until(lambda: len(member.records) == 50, member)
+
+        assert member.values == numbers(50, 99)
+
+    @pytest.mark.usefixtures("gap")
+    def test_latest(self, broker: Broker, topic: str, join: Join) -> None:
+        """Reading goes on with what comes next."""
+        member = join(broker, topic, SEG_KAFKA__ON_OFFSET_OUT_OF_RANGE="latest")
+        until(lambda: any("went_on_at" in it.kwargs for it in member.log.calls), member)
+
+        produce(broker, topic, [b"next"])
+        until(lambda: len(member.records) == 1, member)
+
+        assert member.values == [b"next"]
+
+    def test_a_log_that_begins_anew(self, broker: Broker, topic: str, join: Join) -> None:
+        """A commit beyond the end is of an older log: the new one is read from its first record."""
+        broker.create_topic(topic, 1)
+        produce(broker, topic, numbers(0, 9))
+        commit(broker, f"group-of-{topic}", topic, 0, 500)
+        member = join(broker, topic, SEG_KAFKA__ON_OFFSET_OUT_OF_RANGE="earliest")
+
+        until(lambda: len(member.records) == 10, member)
+        member.finish_all()
+        member.commit_now()
+
+        assert member.values == numbers(0, 9)
+        assert committed(broker, f"group-of-{topic}", topic, 1) == {0: 10}
+
+    def test_what_is_in_flight_is_not_given_up(
+        self, broker: Broker, topic: str, join: Join
+    ) -> None:
+        """Records that were read before the log lost the ones behind them stay this member's."""
+        broker.create_topic(topic, 1)
+        produce(broker, topic, numbers(0, 9))
+        member = join(broker, topic, SEG_KAFKA__ON_OFFSET_OUT_OF_RANGE="earliest")
+        until(lambda: len(member.records) == 10, member)
+        member.source.pause([Partition(topic, 0)])
+        produce(broker, topic, numbers(10, 99))
+        turns(0.3, member)
+        broker.delete_records(topic, 0, 50)
+
+        member.source.resume([Partition(topic, 0)])
+        until(lambda: len(member.records) == 60, member)
+        member.finish(*range(1, 100))
+        left = member.ledgers[Partition(topic, 0)].checkpoint()
+
+        assert member.values == numbers(0, 9) + numbers(50, 99)
+        assert left == Checkpoint(0, 100, (0,))
+
+    def test_the_other_partitions_go_on(self, broker: Broker, topic: str, join: Join) -> None:
+        """Nothing of theirs is read twice or left out, whatever protocol the group has."""
+        broker.create_topic(topic, 3)
+        produce(broker, topic, numbers(0, 299))
+        gone = min(committed_ends(broker, topic, 3, join).values())
+        broker.delete_records(topic, 0, gone)
+        commit(broker, f"group-of-{topic}", topic, 0, 0)
+
+        for strategy in ("cooperative-sticky", "range"):
+            member = join(
+                broker,
+                topic,
+                SEG_KAFKA__ON_OFFSET_OUT_OF_RANGE="earliest",
+                SEG_KAFKA__ASSIGNMENT_STRATEGY=strategy,
+            )
+            until(lambda: len(member.records) == 300 - gone, member)  # noqa: B023 - used at once
+            turns(0.3, member)
+
+            assert len(set(member.values)) == len(member.records) == 300 - gone
+            member.kill()
+
+
+def committed_ends(broker: Broker, topic: str, partitions: int, join: Join) -> dict[int, int]:
+    """Return how many records each partition has, by a group of its own."""
+    member = join(broker, topic, SEG_KAFKA__GROUP_ID=f"ends-of-{topic}")
+    until(lambda: len(member.records) == 300, member)
+    ends = member.source.end_offsets()
+    member.kill()
+    return {number: ends[Partition(topic, number)] for number in range(partitions)}
+
+
+class TestPattern:
+    """Topics by pattern."""
+
+    @pytest.mark.parametrize("protocol", ["classic", "consumer"])
+    def test_every_topic_that_matches_is_read_but_dead_letters(
+        self, broker: Broker, topic: str, join: Join, protocol: str
+    ) -> None:
+        """Dead letters do not come back as events, by whatever name their topic goes."""
+        names = [f"{topic}-a", f"{topic}-b", f"{topic}-a.dead-letter", f"other-{topic}"]
+        for name in names:
+            broker.create_topic(name, 1)
+            produce(broker, name, [name.encode()])
+
+        member = join(broker, f"^{topic}.*", SEG_KAFKA__GROUP_PROTOCOL=protocol)
+        until(lambda: len(member.records) >= 2, member)
+        turns(0.5, member)
+
+        assert {record.value for record in member.records} == {
+            f"{topic}-a".encode(),
+            f"{topic}-b".encode(),
+        }

@@ -1,0 +1,110 @@
+"""What is checked before the first record is read."""
+
+from __future__ import annotations
+
+import pytest
+import structlog
+from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
+
+from consumer.errors import StartError
+from consumer.kafka.start import check_start
+from consumer.timing import SystemClock
+from tests.kafka.brokers import LIMIT_S, Broker, Embedded, Real
+from tests.kafka.member import settings_for
+
+pytest_plugins = ["tests.kafka_real.fixtures"]
+
+pytestmark = pytest.mark.timeout(60, func_only=True)
+
+
+def check(broker: Broker, topics: str, **variables: str) -> None:
+    """Check the start of a program that reads *topics*."""
+    settings = settings_for(broker, topics, **variables)
+    log = structlog.wrap_logger(structlog.testing.CapturingLogger(), processors=[])
+    check_start(settings.kafka, settings.dead_letter, SystemClock(), log)
+
+
+def topics_of(broker: Broker) -> set[str]:
+    """Return the topics that *broker* has."""
+    return set(AdminClient({"bootstrap.servers": broker.bootstrap}).list_topics(timeout=10).topics)
+
+
+def test_a_missing_topic_is_named(broker: Broker, topic: str) -> None:
+    """With the setting to look at; the first one is told."""
+    with pytest.raises(StartError, match=f"^the topic {topic} does not exist: check SEG_KAFKA__T"):
+        check(broker, topic)
+
+    assert topic not in topics_of(broker)
+
+
+class TestDeadLetterTopic:
+    """Where letters go has to be there first."""
+
+    def test_without_leave_to_make_it_it_must_exist(self, broker: Broker, topic: str) -> None:
+        """Both ways out are in the text."""
+        broker.create_topic(topic, 1)
+
+        with pytest.raises(StartError) as error:
+            check(broker, topic, SEG_DEAD_LETTER__CREATE="false")
+
+        assert str(error.value) == (
+            f"the dead-letter topic {topic}.dead-letter does not exist: create it, or set "
+            "SEG_DEAD_LETTER__CREATE to true"
+        )
+        assert topics_of(broker) & {f"{topic}.dead-letter"} == set()
+
+    def test_one_that_exists_is_enough(self, broker: Broker, topic: str) -> None:
+        """Also where the program may not make one; several topics may share it."""
+        for name in (topic, f"{topic}-b", f"{topic}-graves"):
+            broker.create_topic(name, 1)
+
+        check(
+            broker,
+            f"{topic},{topic}-b",
+            SEG_DEAD_LETTER__TOPIC=f"{topic}-graves",
+            SEG_DEAD_LETTER__CREATE="false",
+        )
+
+    def test_it_is_made_for_every_topic(self, broker: Broker, topic: str) -> None:
+        """Topics that a pattern takes in included, and twice is no error."""
+        for name in (topic, f"{topic}-b"):
+            broker.create_topic(name, 1)
+
+        for _ in range(2):
+            check(broker, f"^{topic}")
+
+        if isinstance(broker, Embedded):
+            pytest.skip("the embedded broker makes a topic when it is written to")
+        made = {name for name in topics_of(broker) if name.startswith(topic)}
+        assert made == {topic, f"{topic}-b", f"{topic}.dead-letter", f"{topic}-b.dead-letter"}
+
+    def test_a_letter_of_the_largest_record_fits(self, broker: Broker, topic: str) -> None:
+        """The topic takes as large a record as its source does, and the headers on top."""
+        if not isinstance(broker, Real):
+            pytest.skip("the embedded broker has no bound on a record")
+        broker.create_topic(topic, 1)
+        broker.configure(topic, "max.message.bytes", "2000000")
+
+        check(broker, topic)
+
+        resource = ConfigResource(ResourceType.TOPIC, f"{topic}.dead-letter")
+        found = broker.admin.describe_configs([resource])[resource].result(LIMIT_S)
+        assert int(found["max.message.bytes"].value or "0") == 2_000_000 + 65_536
+
+    @pytest.mark.parametrize("name", ["{0}-graves", "{0}-graves.dead"])
+    def test_one_that_would_be_read_again_is_refused(
+        self, broker: Broker, topic: str, name: str
+    ) -> None:
+        """A letter that comes back as an event would die for ever."""
+        grave = name.format(topic)
+        broker.create_topic(topic, 1)
+        broker.create_topic(grave, 1)
+
+        with pytest.raises(StartError, match=f"^the dead-letter topic {grave} is one that SEG_KA"):
+            check(broker, f"^{topic}", SEG_DEAD_LETTER__TOPIC=grave)
+
+
+def test_a_pattern_that_is_none_is_said_in_a_sentence(broker: Broker, topic: str) -> None:
+    """Not with a stack."""
+    with pytest.raises(StartError, match=r"^SEG_KAFKA__TOPICS: expected a regular expression aft"):
+        check(broker, f"^{topic}(")

@@ -1,0 +1,160 @@
+"""One member of a group, for example tests: the real pipeline between the fakes."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+import orjson
+import structlog
+
+from consumer.assignment import Assignment
+from consumer.backpressure import Backpressure, Bounds
+from consumer.errors import DeadLetterReason, PoisonError, UnavailableError
+from consumer.lanes import Lanes
+from consumer.metrics import Tally
+from consumer.pipeline import Pipeline, Stages
+from consumer.rebalance import Drain, Rebalance
+from consumer.seg.breaker import Breaker
+from consumer.seg.delivery import Delivery
+from consumer.seg.limiter import Concurrency
+from consumer.seg.outbox import Batching, Outbox
+from consumer.seg.rate import Rate
+from consumer.seg.retry import RetryPolicy
+from consumer.storm import StormGuard
+from consumer.translate import Translator
+from consumer.wiring import LANE_OF
+from tests.fakes import P0, FakeClock, FakeDeadLetters, FakeSender, FakeSource
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
+
+    from consumer.model import Event, Partition
+
+POLICY = RetryPolicy(
+    base_s=1.0, max_s=300.0, budget_s=14_400.0, max_attempts=10, retry_after_max_s=900.0
+)
+PROBE_S = 30.0
+DRAIN_S = 25.0
+
+
+class Setup(NamedTuple):
+    """What a test may want otherwise."""
+
+    ordering: str = "key"
+    batching: Batching | None = None
+    bounds: Bounds = Bounds(records=1_000, window=1_000, lane=100)
+    storm_limit: float = 0.5
+    requests: int = 8
+
+
+class Member:
+    """A consumer that owns `P0`, unless the test says otherwise."""
+
+    def __init__(self, setup: Setup | None = None, *owned: Partition) -> None:
+        setup = setup or Setup()
+        self.registry_away = False
+        self.registry_slips = 0
+        """So many look-ups fail before it answers again."""
+        self.clock = clock = FakeClock()
+        self.tally = Tally()
+        self.source = FakeSource(clock)
+        self.seg = FakeSender(clock)
+        self.letters = FakeDeadLetters()
+        chance, log = random.Random(1), silent_log()  # noqa: S311 - jitter, not a secret
+        self.lanes = Lanes()
+        self.delivery = Delivery(
+            lanes=self.lanes,
+            outbox=Outbox(self.lanes, setup.batching),
+            sender=self.seg,
+            breaker=Breaker(POLICY, PROBE_S, chance),
+            concurrency=Concurrency(setup.requests, setup.requests),
+            rate=Rate(None, clock.monotonic_s()),
+            policy=POLICY,
+            arrays=setup.batching is not None,
+            observer=self.tally,
+            clock=clock,
+            random=chance,
+        )
+        self.assignment = Assignment(self.source, 1.0, self.tally, clock)
+        backpressure = Backpressure(self.source, setup.bounds)
+        stages = Stages(
+            source=self.source,
+            decode=self._decode,
+            translate=Translator(),
+            lane_of=LANE_OF[setup.ordering],
+            lanes=self.lanes,
+            delivery=self.delivery,
+            dead_letters=self.letters,
+            assignment=self.assignment,
+            backpressure=backpressure,
+            unreadable=StormGuard(setup.storm_limit),
+            undeliverable=StormGuard(setup.storm_limit),
+        )
+        self.pipeline = Pipeline(
+            stages, poll_max_records=500, tally=self.tally, clock=clock, log=log
+        )
+        drain = Drain(self.delivery, self.letters, self.pipeline.settle, DRAIN_S)
+        self.rebalance = Rebalance(
+            self.assignment, backpressure, drain, tally=self.tally, clock=clock, log=log
+        )
+        self.source.listener = self.rebalance
+        self.source.assign(*(owned or (P0,)))
+
+    def turn(self, turns: int = 1, *, every_s: float = 0.0) -> None:
+        """Turn the loop so many times, *every_s* apart."""
+        for _ in range(turns):
+            self.pipeline.turn()
+            self.clock.advance(every_s)
+
+    @property
+    def ignored(self) -> dict[str, float]:
+        """What was ignored, and how often."""
+        return {reason: n for (reason,), n in self.tally.records_ignored.items() if n}
+
+    @property
+    def sent(self) -> list[list[str]]:
+        """The messageIds of each request that was started."""
+        return [ids_in(request.body) for request in self.seg.requests]
+
+    @property
+    def committed(self) -> int | None:
+        """The offset that the group has committed of `P0`."""
+        stored = self.source.stored.get(P0)
+        return None if stored is None else stored[0]
+
+    def _decode(self, value: bytes) -> Event:
+        if self.registry_away or self.registry_slips:
+            self.registry_slips = max(0, self.registry_slips - 1)
+            raise UnavailableError("schema_registry", "it does not answer")
+        if value == POISON:
+            raise PoisonError(DeadLetterReason.BAD_AVRO, "expected a datum, came poison")
+        return cast("Event", orjson.loads(value))
+
+
+POISON = b"poison"
+
+
+def page(offset: int, *, user: str = "u-1") -> bytes:
+    """Return the value of a page call; its messageId is `m<offset>`."""
+    properties = {"url": "https://shop.example/"}
+    call = {"type": "page", "messageId": f"m{offset}", "userId": user, "properties": properties}
+    return orjson.dumps(call)
+
+
+def group() -> bytes:
+    """Return the value of a call that Seg has no word for."""
+    return orjson.dumps({"type": "group", "messageId": "g"})
+
+
+def ids_in(body: bytes) -> list[str]:
+    """Return the messageIds in the body of a request."""
+    parsed = orjson.loads(body)
+    return [call["messageId"] for call in (parsed if isinstance(parsed, list) else [parsed])]
+
+
+def silent_log() -> FilteringBoundLogger:
+    """Return a log that nobody reads."""
+    level = structlog.make_filtering_bound_logger("critical")
+    log = structlog.wrap_logger(structlog.ReturnLogger(), processors=[], wrapper_class=level)
+    return cast("FilteringBoundLogger", log.bind())

@@ -1,0 +1,150 @@
+"""One process of the model: what `consumer.wiring.build` makes, with stand-ins for the outside."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+import orjson
+
+from consumer.assignment import Assignment
+from consumer.backpressure import Backpressure
+from consumer.errors import DeadLetterReason, IgnoredReason, PoisonError, UnavailableError
+from consumer.lanes import Lanes
+from consumer.metrics import Tally
+from consumer.model import Ignored, SegCall
+from consumer.pipeline import Pipeline, Stages
+from consumer.rebalance import Drain, Rebalance
+from consumer.seg.breaker import Breaker
+from consumer.seg.delivery import Delivery
+from consumer.seg.limiter import Concurrency
+from consumer.seg.outbox import Batching, Outbox
+from consumer.seg.rate import Rate
+from consumer.storm import StormGuard
+from consumer.wiring import LANE_OF
+from tests.member import silent_log
+from tests.model.outside import ModelDeadLetters, ModelSeg, ModelSource
+from tests.model.script import BOUNDS, DRAIN_S, GAP_MAX, POLICY, POLL_MAX, CrashedError
+from tests.model.truth import Place
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from consumer.model import Event, Partition
+    from tests.model.script import CrashPoint
+    from tests.model.truth import Fact
+    from tests.model.world import World
+
+
+class Member:
+    """One process: what `consumer.wiring.build` makes, with stand-ins for the outside."""
+
+    def __init__(self, world: World, seed: int) -> None:
+        self._world = world
+        self.crash_at: CrashPoint | None = None
+        self.tally = Tally()
+        self.source = ModelSource(world, self)
+        self.seg = ModelSeg(world, self)
+        self.dead_letters = ModelDeadLetters(world, self)
+        self.lanes = Lanes()
+        clock, chance, log = world.clock, random.Random(seed), silent_log()  # noqa: S311 - jitter, not a secret
+        batching = Batching(3, 100_000, 0.2) if world.config.batch else None
+        self.outbox = Outbox(self.lanes, batching)
+        self.delivery = Delivery(
+            lanes=self.lanes,
+            outbox=self.outbox,
+            sender=self.seg,
+            breaker=Breaker(POLICY, 5.0, chance),
+            concurrency=Concurrency(1, 4),
+            rate=Rate(None, clock.monotonic_s()),
+            policy=POLICY,
+            arrays=world.config.batch,
+            observer=self.tally,
+            clock=clock,
+            random=chance,
+        )
+        self.assignment = Assignment(self.source, 1.0, self.tally, clock)
+        backpressure = Backpressure(self.source, BOUNDS)
+        stages = Stages(
+            source=self.source,
+            decode=self._decode,
+            translate=self._translate,
+            lane_of=LANE_OF[world.config.ordering],
+            lanes=self.lanes,
+            delivery=self.delivery,
+            dead_letters=self.dead_letters,
+            assignment=self.assignment,
+            backpressure=backpressure,
+            unreadable=StormGuard(world.storm_limit),
+            undeliverable=StormGuard(world.storm_limit),
+        )
+        self.pipeline = Pipeline(
+            stages, poll_max_records=POLL_MAX, tally=self.tally, clock=clock, log=log
+        )
+        drain = Drain(self.delivery, self.dead_letters, self.pipeline.settle, DRAIN_S)
+        self.rebalance = Rebalance(
+            self.assignment, backpressure, drain, tally=self.tally, clock=clock, log=log
+        )
+
+    def turn(self) -> None:
+        """Do one turn of the loop, and die if it is time to."""
+        try:
+            self.pipeline.turn()
+        except CrashedError:
+            self._world.crash(self)
+
+    def happens(self, what: str, partitions: Collection[Partition]) -> None:
+        """Let the group tell this member something, inside its next poll."""
+        if not partitions or self not in self._world.members:
+            return
+        self.source.happens(what, set(partitions))
+        self.turn()
+        while self.source.has_news and self in self._world.members:
+            self._world.clock.advance(0.1)  # it is full, and does not poll for a moment
+            self.turn()
+
+    def passes(self, point: CrashPoint) -> None:
+        """Die here, if the script says so."""
+        if self.crash_at == point:
+            raise CrashedError
+
+    def check(self) -> None:
+        """Check what must hold of a member between two turns."""
+        tally, ledgers = self.tally, self.assignment.ledgers
+        in_flight = sum(ledger.in_flight for ledger in ledgers.values())
+        assert in_flight == tally.records_in_flight
+        assert tally.records_received == tally.outcomes + in_flight, "conservation"
+        assert in_flight <= BOUNDS.records + POLL_MAX, "memory"
+        for partition, ledger in ledgers.items():
+            read_ahead = POLL_MAX * (1 + GAP_MAX)
+            assert ledger.window < BOUNDS.window + read_ahead, f"memory: the window of {partition}"
+
+    @property
+    def idle(self) -> bool:
+        """True where nothing is left behind in any stage."""
+        return not (
+            self.tally.records_in_flight
+            or self.lanes._lanes
+            or self.outbox._again
+            or self.outbox._retries
+            or self.delivery._on_wire
+            or self.pipeline._held
+            or self.dead_letters.pending
+        )
+
+    def _decode(self, value: bytes) -> Event:
+        self.passes("decoded")
+        place = Place(*orjson.loads(value))
+        fact = self._world.truth.facts[place]
+        if fact.new_schema and not self._world.registry_up:
+            raise UnavailableError("schema_registry", "it does not answer")
+        if fact.kind == "poison":
+            raise PoisonError(DeadLetterReason.BAD_AVRO, "it is poison")
+        return {"messageId": f"m-{place.partition}-{place.offset}", "name": value.decode()}
+
+    def _translate(self, event: Event, _timestamp_ms: int | None) -> SegCall | Ignored:
+        body = (event["name"] or "").encode()
+        fact: Fact = self._world.truth.facts[Place(*orjson.loads(body))]
+        if fact.kind == "ignored":
+            return Ignored(IgnoredReason.UNMAPPED_EVENT)
+        return SegCall("page", None, event["messageId"], fact.user, None, False, body)  # noqa: FBT003 - a row

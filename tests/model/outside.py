@@ -1,0 +1,306 @@
+"""The outside of one member: its side of Kafka, of Seg and of the dead-letter topic."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+import orjson
+
+from consumer.seg.answers import Answer
+from consumer.seg.batch import Batch
+from tests.model.script import DRAIN_S, TIMEOUT_S, Request
+from tests.model.truth import Place
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from consumer.ledger import Checkpoint
+    from consumer.model import DeadLetter, Partition, Record
+    from tests.model.member import Member
+    from tests.model.script import AnswerKind, CommitKind
+    from tests.model.truth import Epoch
+    from tests.model.world import World
+
+
+class ModelSource:
+    """The member's side of Kafka."""
+
+    def __init__(self, world: World, member: Member) -> None:
+        self._world = world
+        self._member = member
+        self.owned: set[Partition] = set()
+        self.epochs: dict[Partition, Epoch] = {}
+        self.paused: set[Partition] = set()  # as in librdkafka, a rebalance leaves it as it is
+        self.fenced = False
+        """The group has gone on without this member."""
+        self.repeat = 0
+        """How many records the client delivers once more."""
+        self.refused_now = False
+        """The last `commit_now` failed."""
+        self._next: dict[Partition, int] = {}
+        self._under_way: deque[dict[Partition, Checkpoint]] = deque()
+        self._happening: list[tuple[str, set[Partition]]] = []
+
+    def happens(self, what: str, partitions: set[Partition]) -> None:
+        """Let the next poll tell the listener of *what*."""
+        self._happening.append((what, partitions))
+
+    @property
+    def has_news(self) -> bool:
+        """True until the next poll, which tells the listener what has happened."""
+        return bool(self._happening)
+
+    def leave(self) -> None:
+        """Give everything back, as a member does that stops."""
+        self._revoked(set(self.owned))
+
+    def poll(self, max_records: int, timeout_s: float) -> list[Record]:
+        """Tell the listener what happens, then return what is next."""
+        self._answer_commits()
+        happening, self._happening = self._happening, []
+        for what, partitions in happening:
+            getattr(self, "_" + what)(partitions)
+        records = self._fetch(max_records)
+        if records:
+            self._member.passes("polled")
+        else:
+            self._world.clock.advance(timeout_s)
+        return records
+
+    def commit(self, checkpoints: Mapping[Partition, Checkpoint]) -> None:
+        """Send a commit."""
+        assert checkpoints.keys() <= self.owned, "owner: a commit for somebody else's partition"
+        self._under_way.append(dict(checkpoints))
+        self._member.passes("commit_sent")
+
+    def commit_now(self, checkpoints: Mapping[Partition, Checkpoint]) -> None:
+        """Commit and tell the answer."""
+        assert checkpoints.keys() <= self.owned, "owner: a commit for somebody else's partition"
+        self.flush()
+        error = self._apply(dict(checkpoints), self._kind())
+        self._member.passes("commit_sent")
+        self.refused_now = error is not None
+        self._member.rebalance.commit_answered(checkpoints, error)
+
+    def pause(self, partitions: Collection[Partition]) -> None:
+        """Read no more of *partitions*."""
+        assert set(partitions) <= self.owned, "pausing what is not owned is an error of Kafka's"
+        self.paused |= set(partitions)
+
+    def resume(self, partitions: Collection[Partition]) -> None:
+        """Read *partitions* again."""
+        assert set(partitions) <= self.owned, "resuming what is not owned is an error of Kafka's"
+        self.paused -= set(partitions)
+
+    def end_offsets(self) -> Mapping[Partition, int]:
+        """Return nothing: the loop does not ask."""
+        return {}
+
+    def flush(self) -> None:
+        """Let the broker see every commit under way; the answers are not told any more."""
+        while self._under_way:
+            self._apply(self._under_way.popleft(), self._kind())
+
+    def _kind(self) -> CommitKind:
+        return self._world.commits.popleft() if self._world.commits else "taken"
+
+    def _apply(self, checkpoints: dict[Partition, Checkpoint], kind: CommitKind) -> str | None:
+        """Return the error that is answered; what is applied is checked."""
+        if self.fenced:
+            return "UNKNOWN_MEMBER_ID"
+        if kind in {"taken", "unanswered", "slow"}:
+            for partition in checkpoints:
+                assert self._world.owner[partition] is self._member, "owner: a commit too late"
+            self._world.truth.commits(checkpoints)
+        return None if kind in {"taken", "slow"} else "_TIMED_OUT"
+
+    def _answer_commits(self) -> None:
+        while self._under_way:
+            kind = self._kind()
+            if kind == "slow":
+                return
+            checkpoints = self._under_way.popleft()
+            error = self._apply(checkpoints, kind)
+            if kind in {"taken", "refused"}:
+                self._member.rebalance.commit_answered(checkpoints, error)
+
+    def _fetch(self, max_records: int) -> list[Record]:
+        records: list[Record] = []
+        for partition in sorted(self.owned - self.paused):
+            log = self._world.truth.log[partition]
+            new = [record for record in log if record.offset >= self._next[partition]]
+            if self.repeat and len(new) < len(log):
+                old = log[: len(log) - len(new)][-self.repeat :]
+                start = self.epochs[partition].checkpoint
+                first = 0 if start is None else start.position
+                new = [record for record in old if record.offset >= first] + new
+            new = new[: max_records - len(records)]
+            if new:
+                records += new
+                self._next[partition] = max(self._next[partition], new[-1].offset + 1)
+        self.repeat = 0
+        return records
+
+    def _assigned(self, partitions: set[Partition]) -> None:
+        for partition in partitions:
+            self._world.owner[partition] = self._member
+            self.epochs[partition] = epoch = self._world.new_epoch(partition)
+            self._next[partition] = epoch.checkpoint.position if epoch.checkpoint else 0
+        self.owned |= partitions
+        self._member.rebalance.assigned({p: self.epochs[p].checkpoint for p in sorted(partitions)})
+
+    def _revoked(self, partitions: set[Partition]) -> None:
+        self.refused_now = False
+        deadline_s = self._world.clock.now_s + DRAIN_S
+        self._member.rebalance.revoked(sorted(partitions))
+        self.flush()
+        ending = {self.epochs[partition] for partition in partitions}
+        cut_off = any(ending & {*request.epochs} for request in self._member.seg.under_way)
+        assert not cut_off or self._world.clock.now_s >= deadline_s - 1e-6, "a revoke did not wait"
+        for partition in partitions:
+            if self._world.owner[partition] is self._member:
+                self._world.owner[partition] = None
+            said = self._world.truth.finished(partition, self._world.truth.checkpoint(partition))
+            left = self.epochs.pop(partition).known - said
+            assert self.refused_now or not left, f"double: {left} was taken, and not committed"
+        self.owned -= partitions
+
+    def _lost(self, partitions: set[Partition]) -> None:
+        self._under_way.clear()
+        self.owned -= partitions
+        self.fenced = False
+        self._member.rebalance.lost(sorted(partitions))
+
+
+class ModelSeg:
+    """The member's side of Seg: requests out, answers in."""
+
+    def __init__(self, world: World, member: Member) -> None:
+        self._world = world
+        self._member = member
+        self.under_way: list[Request] = []
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests are under way."""
+        return len(self.under_way)
+
+    def send(self, token: object, body: bytes, idempotency_key: str) -> None:
+        """Start a POST."""
+        truth, source = self._world.truth, self._member.source
+        parsed = orjson.loads(body)
+        arrays = self._world.config.batch
+        places = tuple(Place(*place) for place in (parsed if arrays else [parsed]))
+        assert isinstance(token, Batch)
+        assert not any(task.ledger.closed for task in token.calls), "started after the revoke"
+        epochs = tuple(source.epochs[truth.partitions[place.partition]] for place in places)
+        truth.sends(places, idempotency_key, epochs)
+        lanes = {(truth.lane(place), epoch) for place, epoch in zip(places, epochs, strict=True)}
+        for other in self.under_way:
+            others = zip(other.places, other.epochs, strict=True)
+            assert lanes.isdisjoint((truth.lane(place), epoch) for place, epoch in others), "lanes"
+        self.under_way.append(Request(token, places, epochs, self._world.clock.now_s))
+        self._member.passes("sent")
+
+    def poll(self, timeout_s: float) -> list[tuple[object, Answer]]:
+        """Return the answers that the script has; where there is none, the time passes."""
+        answers: list[tuple[object, Answer]] = []
+        for request in self.under_way.copy():
+            answer = self._answer(request)
+            if answer is not None:
+                self.under_way.remove(request)
+                answers.append((request.token, answer))
+        if answers:
+            self._member.passes("answered")
+        else:
+            self._world.clock.advance(timeout_s)
+        return answers
+
+    def _answer(self, request: Request) -> Answer | None:
+        world, truth = self._world, self._world.truth
+        kind = world.answers.popleft() if world.answers else world.mood
+        seconds = world.clock.now_s - request.sent_s
+        if kind == "silent":
+            if seconds < TIMEOUT_S:
+                return None
+            kind = "late"
+        status, taken = self._verdict(request.places, kind)
+        if taken:
+            truth.takes(request.places)
+        if status is None:
+            truth.unclear.update(request.places)
+            if kind == "late":
+                world.adrift.append(request)
+        elif status == 200:
+            for place, epoch in zip(request.places, request.epochs, strict=True):
+                epoch.known.add(place)
+        if len(request.places) == 1:
+            self._note_alone(request.places[0], status)
+        return Answer(status, "", 2.0 if status == 429 else None, seconds)
+
+    def _note_alone(self, place: Place, status: int | None) -> None:
+        """Note what an answer to one call says of that call."""
+        truth = self._world.truth
+        if status in {400, 501}:
+            truth.set_aside.add(place)
+        if status == 400:
+            truth.refused.add(place)
+        elif status == 501:
+            truth.end(place, "unsupported")
+        elif status != 200:
+            truth.failed.add(place)
+
+    def _verdict(self, places: tuple[Place, ...], kind: AnswerKind) -> tuple[int | None, bool]:
+        """Return the status and whether Seg takes the calls; an array is taken whole or not."""
+        tastes = {self._world.truth.facts[place].taste for place in places}
+        fair: int = 200
+        for taste, status in (("breaks", 500), ("rejects", 400), ("unsupported", 501)):
+            if taste in tastes:
+                fair = status
+                break
+        if kind == "takes":
+            return fair, fair == 200
+        if kind == "ambiguous":
+            return None, fair == 200
+        statuses: dict[AnswerKind, int | None] = {
+            "throttled": 429, "error": 500, "reset": None, "late": None, "rejects": 400,
+            "unauthorised": 401, "misrouted": 404,
+        }  # fmt: skip
+        return statuses[kind], False
+
+
+class ModelDeadLetters:
+    """The member's side of the dead-letter topic: written in one turn, acknowledged in the next."""
+
+    def __init__(self, world: World, member: Member) -> None:
+        self._world = world
+        self._member = member
+        self._under_way: list[DeadLetter] = []
+        self._written: list[DeadLetter] = []
+
+    @property
+    def pending(self) -> int:
+        """How many letters are not acknowledged."""
+        return len(self._under_way) + len(self._written)
+
+    def put(self, letter: DeadLetter) -> None:
+        """Start to write *letter*."""
+        self._under_way.append(letter)
+        self._world.truth.buries(_place(letter.record), letter.reason)
+        self._member.passes("letter_put")
+
+    def stored(self) -> list[DeadLetter]:
+        """Return what is acknowledged, and write what is under way."""
+        if not self._world.dead_letters_up:
+            return []
+        acknowledged, self._written, self._under_way = self._written, self._under_way, []
+        for letter in self._written:
+            self._world.truth.end(_place(letter.record), "dead_letter")
+        if self._written:
+            self._member.passes("letter_written")
+        return acknowledged
+
+
+def _place(record: Record) -> Place:
+    return Place(record.partition.number, record.offset)

@@ -1,0 +1,61 @@
+"""What the outside of a member may do, one thing at a time; and the sizes that the model uses.
+
+The outside is as bad as the real one: commits that are refused, applied without an answer, or
+answered long after; requests that Seg takes although the client hears of a time-out; letters that
+are written but not acknowledged; a process that dies between any two of these.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+
+from consumer.backpressure import Bounds
+from consumer.seg.retry import RetryPolicy
+
+if TYPE_CHECKING:
+    from tests.model.truth import Epoch, Ordering, Place
+
+AnswerKind: TypeAlias = Literal[
+    "takes",  # as the call deserves: 200, 400, 501, or 500 if it breaks Seg
+    "throttled",  # 429 with Retry-After
+    "error",  # 500
+    "reset",  # no answer, not taken
+    "ambiguous",  # no answer, but taken
+    "late",  # no answer now, and Seg may take it at any later time
+    "rejects",  # 400, whatever the call is
+    "unauthorised",
+    "misrouted",
+    "silent",  # nothing yet
+]
+CommitKind: TypeAlias = Literal["taken", "refused", "unanswered", "vanished", "slow"]
+CrashPoint: TypeAlias = Literal[
+    "polled", "decoded", "sent", "answered", "letter_put", "letter_written", "commit_sent"
+]
+
+BOUNDS = Bounds(records=12, window=16, lane=4)
+POLL_MAX = 5
+GAP_MAX = 3
+POLICY = RetryPolicy(base_s=0.5, max_s=4.0, budget_s=20.0, max_attempts=3, retry_after_max_s=5.0)
+TIMEOUT_S = 30.0
+DRAIN_S = 2.0
+
+
+class CrashedError(Exception):
+    """The process is gone: nothing of it runs any more."""
+
+
+class Request(NamedTuple):
+    """One POST under way."""
+
+    token: object
+    places: tuple[Place, ...]
+    epochs: tuple[Epoch, ...]
+    sent_s: float
+
+
+class Config(NamedTuple):
+    """How the members of a group are set up."""
+
+    ordering: Ordering
+    batch: bool
+    partitions: int

@@ -1,0 +1,206 @@
+"""What is true in the model, whatever any consumer believes; and the laws that hold of it.
+
+The truth is a handful of plain collections: the log, what each record is, what the group has
+committed, what Seg took and in which order, what the dead-letter topic has. Each law is checked
+at the very event that could break it, so a failure points at its cause.
+
+    law     what                                                          promise
+    lost    a commit calls finished only what has ended                   1
+    owner   a commit speaks of partitions that its member owns            1
+    back    a commit never forgets what an older one called finished      3
+    order   first acceptances of one lane are in the order of offsets     2
+    lanes   one request at a time holds calls of a lane, in their order   2
+    double  a call is sent again only if its fate was unknown here        3
+    key     the same call, or the same array, has the same key            3
+    fair    a dead letter is poison, or Seg refused or failed it alone    4
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+
+import orjson
+
+from consumer.checkpoint import decode, encode
+from consumer.errors import DeadLetterReason
+from consumer.model import Partition, Record
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Mapping, Sequence
+
+    from consumer.ledger import Checkpoint
+
+Kind: TypeAlias = Literal["good", "ignored", "tombstone", "poison"]
+Taste: TypeAlias = Literal["takes", "rejects", "unsupported", "breaks"]
+Ordering: TypeAlias = Literal["key", "user", "partition"]
+
+
+class Fact(NamedTuple):
+    """What a producer wrote, and what Seg thinks of it."""
+
+    kind: Kind
+    taste: Taste
+    """What Seg does with the call whenever it is healthy."""
+    new_schema: bool
+    """Decoding it needs the registry."""
+    key: bytes | None
+    user: str
+
+
+class Place(NamedTuple):
+    """Where a record is; in the model, its name."""
+
+    partition: int
+    offset: int
+
+
+class Epoch:
+    """One partition's time with one member: what that member was told, and what it learnt."""
+
+    def __init__(self, number: int, checkpoint: Checkpoint | None, at_birth: set[Place]) -> None:
+        self.number = number
+        self.checkpoint = checkpoint
+        self.finished_before = at_birth
+        """What the group's last commit calls finished."""
+        self.known: set[Place] = set()
+        """What Seg answered here, without ambiguity, that it took."""
+
+
+class Truth:
+    """The log, the broker, Seg's books and the dead-letter topic."""
+
+    def __init__(self, partitions: int, ordering: Ordering) -> None:
+        self.partitions = [Partition("events", number) for number in range(partitions)]
+        self.ordering = ordering
+        self.log: dict[Partition, list[Record]] = {p: [] for p in self.partitions}
+        self.facts: dict[Place, Fact] = {}
+        self.committed: dict[Partition, tuple[int, str]] = {}
+        """Offset and metadata, as a broker keeps them."""
+        self.ended: dict[Place, set[str]] = {}
+        """Where each record ended: `seg`, `ignored`, `unsupported`, `dead_letter`."""
+        self.set_aside: set[Place] = set()
+        """Calls that were refused for good once: they have left the order of their lane."""
+        self.refused: set[Place] = set()
+        """Calls that Seg answered 400, to each alone."""
+        self.failed: set[Place] = set()
+        """Calls that failed, each alone in its request."""
+        self.unclear: set[Place] = set()
+        """Calls that Seg may have taken although the answer said nothing of the kind."""
+        self.sent_in: dict[Place, set[Epoch]] = {}
+        self.taken: dict[Place, int] = {}
+        """How often Seg took each call."""
+        self._highest: dict[Hashable, int] = {}  # taken first, by lane
+        self._keys: dict[tuple[Place, ...], str] = {}
+        self._contents: dict[str, tuple[Place, ...]] = {}
+
+    # ---- the log
+
+    def append(self, partition: Partition, fact: Fact, gap: int) -> None:
+        """Write a record, *gap* offsets behind the last one."""
+        log = self.log[partition]
+        offset = (log[-1].offset + 1 if log else 0) + gap
+        place = Place(partition.number, offset)
+        self.facts[place] = fact
+        value = orjson.dumps([*place]) if fact.kind != "tombstone" else None
+        log.append(Record(partition, offset, 0, fact.key, value, None))
+        if fact.kind in {"ignored", "tombstone"}:
+            self.ended[place] = {"ignored"}  # whoever reads it has nothing to do
+
+    def lane(self, place: Place) -> Hashable:
+        """Return what *place* must keep its order with."""
+        fact = self.facts[place]
+        within = {"key": fact.key, "user": fact.user, "partition": None}[self.ordering]
+        return place.partition, within
+
+    def end(self, place: Place, where: str) -> None:
+        """Note that the record ended."""
+        self.ended.setdefault(place, set()).add(where)
+
+    # ---- Seg
+
+    def sends(self, places: tuple[Place, ...], key: str, epochs: Sequence[Epoch]) -> None:
+        """A request with the calls of *places* starts."""
+        for place, epoch in zip(places, epochs, strict=True):
+            assert place not in epoch.finished_before, f"double: {place} was committed as finished"
+            assert place not in epoch.known, f"double: {place} was taken, and the answer came"
+            self.sent_in.setdefault(place, set()).add(epoch)
+        by_lane: dict[Hashable, int] = {}
+        for place in places:
+            lane = self.lane(place)
+            assert by_lane.get(lane, -1) < place.offset, f"lanes: {places} is out of order"
+            by_lane[lane] = place.offset
+        assert self._keys.setdefault(places, key) == key, f"key: {places} came with two keys"
+        assert self._contents.setdefault(key, places) == places, f"key: {key} names two contents"
+
+    def takes(self, places: tuple[Place, ...]) -> None:
+        """Seg takes the calls of *places*, all of them or none, in their order."""
+        for place in places:
+            self.taken[place] = self.taken.get(place, 0) + 1
+            lane = self.lane(place)
+            highest = self._highest.get(lane, -1)
+            if self.taken[place] == 1 and place not in self.set_aside:
+                assert highest < place.offset, f"order: {place} was taken after offset {highest}"
+                self._highest[lane] = place.offset
+            self.end(place, "seg")
+
+    def buries(self, place: Place, reason: DeadLetterReason) -> None:
+        """A letter for *place* is on its way to the dead-letter topic."""
+        if reason is DeadLetterReason.REJECTED_BY_SEG:
+            assert place in self.refused, f"fair: Seg never refused {place} alone"
+        elif reason is DeadLetterReason.RETRIES_EXHAUSTED:
+            assert place in self.failed, f"fair: {place} never failed alone"
+        else:
+            assert self.facts[place].kind == "poison", f"fair: {place} is not poison"
+        self.set_aside.add(place)
+
+    # ---- the broker
+
+    def checkpoint(self, partition: Partition) -> Checkpoint | None:
+        """Return what the group's last commit says, as a new owner reads it."""
+        stored = self.committed.get(partition)
+        return None if stored is None else decode(*stored)
+
+    def finished(self, partition: Partition, checkpoint: Checkpoint | None) -> set[Place]:
+        """Return the records of the log that *checkpoint* calls finished."""
+        return {
+            Place(partition.number, record.offset)
+            for record in self.log[partition]
+            if checkpoint is not None and _is_finished(checkpoint, record.offset)
+        }
+
+    def commits(self, checkpoints: Mapping[Partition, Checkpoint]) -> None:
+        """The broker takes a commit."""
+        for partition, checkpoint in checkpoints.items():
+            stored = checkpoint.position, encode(checkpoint)
+            said = self.finished(partition, decode(*stored))
+            lost = said - self.ended.keys()
+            assert not lost, f"lost: {checkpoint} says that {min(lost)} is finished"
+            end = self.log[partition][-1].offset + 1 if self.log[partition] else 0
+            assert checkpoint.position <= end, f"lost: {checkpoint} is beyond the end {end}"
+            before = self.finished(partition, self.checkpoint(partition))
+            assert before <= said, f"back: {checkpoint} forgets {min(before - said)}"
+            self.committed[partition] = stored
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """Return two numbers that rise while the group gets on with its work."""
+        return len(self.ended), sum(offset for offset, _ in self.committed.values())
+
+    @property
+    def unfinished(self) -> dict[int, list[str]]:
+        """Return, for a person who looks for a stuck record, what is not committed."""
+        left: dict[int, list[str]] = {}
+        for partition in self.partitions:
+            done = self.finished(partition, self.checkpoint(partition))
+            for record in self.log[partition]:
+                place = Place(partition.number, record.offset)
+                if place not in done:
+                    fact, where = self.facts[place], sorted(self.ended.get(place, ()))
+                    left.setdefault(partition.number, []).append(f"{place.offset} {fact} {where}")
+        return left
+
+
+def _is_finished(checkpoint: Checkpoint, offset: int) -> bool:
+    if offset < checkpoint.position:
+        return True
+    return offset < checkpoint.horizon and offset not in checkpoint.unfinished

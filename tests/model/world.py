@@ -1,0 +1,104 @@
+"""A whole consumer group in one thread: the real pipelines, between stand-ins that obey a script.
+
+The world holds what the members share: the clock, the truth, who owns what, and how bad each next
+thing is. Where the script ends, Seg is as `World.mood` says and Kafka is healthy.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import deque
+from typing import TYPE_CHECKING
+
+from tests.fakes import FakeClock
+from tests.model.member import Member
+from tests.model.script import CrashedError
+from tests.model.truth import Epoch, Truth
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from consumer.model import Partition
+    from tests.model.script import AnswerKind, CommitKind, Config, Request
+
+
+class World:
+    """Everything outside the members, and the members."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.clock = FakeClock()
+        self.truth = Truth(config.partitions, config.ordering)
+        self.owner: dict[Partition, Member | None] = dict.fromkeys(self.truth.partitions)
+        """Whose each partition is, for the broker."""
+        self.members: list[Member] = []
+        self.answers: deque[AnswerKind] = deque()
+        self.mood: AnswerKind = "takes"
+        self.commits: deque[CommitKind] = deque()
+        self.registry_up = True
+        self.dead_letters_up = True
+        self.storm_limit = 0.5
+        self.adrift: list[Request] = []
+        """Requests that nobody waits for, and that Seg may still take."""
+        self._epochs = 0
+
+    def start(self) -> None:
+        """Start one more member; it owns nothing yet."""
+        self.members.append(Member(self, seed=len(self.members)))
+
+    def rebalance(
+        self, target: Mapping[Partition, int], *, eager: bool, wake_fenced: bool = True
+    ) -> None:
+        """Divide the partitions anew: revoke, then assign; eager revokes what stays, too.
+
+        Without *wake_fenced* the group goes on without those that it has thrown out, and they do
+        not know of it yet.
+        """
+        members = [m for m in self.members if wake_fenced or not m.source.fenced]
+        wanted = {p: members[i % len(members)] for p, i in target.items()} if members else {}
+        for member in members:
+            if member.source.fenced:
+                member.happens("lost", member.source.owned)
+            stays = set() if eager else {p for p, m in wanted.items() if m is member}
+            member.happens("revoked", member.source.owned - stays)
+        for member in members:
+            if member in self.members:
+                gained = {p for p, m in wanted.items() if m is member and self.owner[p] is None}
+                member.happens("assigned", gained)
+
+    def fence(self, member: Member) -> None:
+        """Throw *member* out of the group, which it does not know yet."""
+        member.source.fenced = bool(member.source.owned)
+        self._disown(member)
+
+    def crash(self, member: Member) -> None:
+        """End *member* without a goodbye; what it sent may still arrive."""
+        self.members.remove(member)
+        member.source.flush()
+        self._disown(member)
+        self.adrift += member.seg.under_way
+
+    def shut_down(self, member: Member) -> None:
+        """Stop *member* as `consumer.app` does on a signal."""
+        with contextlib.suppress(CrashedError):
+            member.source.leave()
+        self.crash(member)  # there is nothing left that it could say
+
+    def new_epoch(self, partition: Partition) -> Epoch:
+        """Begin *partition*'s time with a member."""
+        self._epochs += 1
+        checkpoint = self.truth.checkpoint(partition)
+        return Epoch(self._epochs, checkpoint, self.truth.finished(partition, checkpoint))
+
+    def seg_takes_adrift(self) -> None:
+        """Let Seg take what nobody waits for."""
+        adrift, self.adrift = self.adrift, []
+        for request in adrift:
+            if all(self.truth.facts[place].taste == "takes" for place in request.places):
+                self.truth.unclear.update(request.places)
+                self.truth.takes(request.places)
+
+    def _disown(self, member: Member) -> None:
+        for partition, owner in self.owner.items():
+            if owner is member:
+                self.owner[partition] = None

@@ -1,0 +1,237 @@
+"""What the tests of delivery share: a clock, calls, and a Seg that is simulated event by event."""
+
+from __future__ import annotations
+
+import heapq
+import random
+from typing import TYPE_CHECKING
+
+from consumer.lanes import Lanes, Task
+from consumer.ledger import Ledger
+from consumer.model import Partition, Record, SegCall
+from consumer.seg.answers import Answer, AnswerClass
+from consumer.seg.breaker import Breaker
+from consumer.seg.delivery import Delivery
+from consumer.seg.limiter import Concurrency
+from consumer.seg.outbox import Batching, Outbox
+from consumer.seg.rate import Rate
+from consumer.seg.retry import RetryPolicy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+
+    from consumer.seg.delivery import Settled
+
+POLICY = RetryPolicy(
+    base_s=1.0, max_s=300.0, budget_s=14_400.0, max_attempts=10, retry_after_max_s=900.0
+)
+"""The defaults of the settings."""
+
+
+def chance(seed: int = 1) -> random.Random:
+    """Return dice that always fall the same way."""
+    return random.Random(seed)  # noqa: S311 - nothing to guess
+
+
+class FakeClock:
+    """A clock that a test turns by hand."""
+
+    def __init__(self) -> None:
+        self.now_s = 1_000.0
+
+    def monotonic_s(self) -> float:
+        """Return the time that the test has set."""
+        return self.now_s
+
+    def wall_s(self) -> float:
+        """Return the same."""
+        return self.now_s
+
+
+class Counts:
+    """An observer that only counts."""
+
+    def __init__(self) -> None:
+        self.answers: dict[AnswerClass, int] = {}
+        self.retries = 0
+
+    def answered(self, kind: AnswerClass, calls: int, seconds: float) -> None:  # noqa: ARG002
+        """Count one answer."""
+        self.answers[kind] = self.answers.get(kind, 0) + 1
+
+    def retried(self, calls: int) -> None:
+        """Count *calls* retries."""
+        self.retries += calls
+
+
+def make_task(
+    offset: int, *, message_id: str | None = None, ledger: Ledger | None = None, size: int = 20
+) -> Task:
+    """Return a call that nobody has put into a lane yet."""
+    record = Record(Partition("events", 0), offset, None, b"k", b"v", None)
+    name = message_id if message_id is not None else f"m-{offset}"
+    call = SegCall(
+        "page", None, name, None, None, anonymous=False, body=str(offset).encode().rjust(size)
+    )
+    return Task(record, call, ledger if ledger is not None else Ledger())
+
+
+class Bench:
+    """A delivery with its lanes, in front of any sender."""
+
+    def __init__(  # noqa: PLR0913 - each is what some test turns
+        self,
+        sender: Scripted | Simulated,
+        *,
+        batching: Batching | None = None,
+        policy: RetryPolicy = POLICY,
+        floor: int = 1,
+        ceiling: int = 1_024,
+        fixed_rate: float | None = None,
+        seed: int = 1,
+    ) -> None:
+        self.sender = sender
+        self.clock = clock = sender.clock
+        dice = chance(seed)
+        self.lanes = Lanes()
+        self.counts = Counts()
+        self.outbox = Outbox(self.lanes, batching)
+        self.breaker = Breaker(policy, 30.0, dice)
+        self.concurrency = Concurrency(floor, ceiling)
+        self.rate = Rate(fixed_rate, clock.now_s)
+        self.delivery = Delivery(
+            lanes=self.lanes,
+            outbox=self.outbox,
+            sender=sender,
+            breaker=self.breaker,
+            concurrency=self.concurrency,
+            rate=self.rate,
+            policy=policy,
+            arrays=batching is not None,
+            observer=self.counts,
+            clock=clock,
+            random=dice,
+        )
+        self.ledger = Ledger()
+        self.settled: list[Settled] = []
+        self._offset = 0
+
+    def put(self, key: Hashable = None, *, size: int = 20, ledger: Ledger | None = None) -> Task:
+        """Put one more call into lane *key*, by default one of its own."""
+        task = make_task(self._offset, ledger=ledger or self.ledger, size=size)
+        self._offset += 1
+        lane = self._offset if key is None else key
+        self.lanes.put((task.ledger, lane), task, self.clock.now_s)
+        return task
+
+    def step(self, timeout_s: float = 1.0) -> list[Settled]:
+        """Do one step of delivery."""
+        settled = self.delivery.step(timeout_s)
+        self.settled += settled
+        return settled
+
+
+class Scripted:
+    """A sender that a test answers for; time passes only while it waits."""
+
+    def __init__(
+        self, clock: FakeClock, answer: Callable[[list[int], float], Answer | None]
+    ) -> None:
+        self.clock = clock
+        self.answer = answer
+        self.sent: list[tuple[list[int], str]] = []
+        self._due: list[tuple[object, Answer]] = []
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests are under way."""
+        return len(self._due)
+
+    def send(self, token: object, body: bytes, idempotency_key: str) -> None:
+        """Ask the test for the answer at once."""
+        offsets = [int(part) for part in body.strip(b"[]").split(b",")]
+        self.sent.append((offsets, idempotency_key))
+        answer = self.answer(offsets, self.clock.now_s)
+        if answer is not None:
+            self._due.append((token, answer))
+
+    def poll(self, timeout_s: float) -> list[tuple[object, Answer]]:
+        """Return what is answered, or let the time pass."""
+        due, self._due = self._due, []
+        self.clock.now_s += 0.01 if due else max(timeout_s, 1e-6)
+        return due
+
+
+class Simulated:
+    """A Seg with a latency, a number of servers and a token bucket; its time is the clock's."""
+
+    def __init__(
+        self,
+        clock: FakeClock,
+        latency_s: Callable[[], float],
+        *,
+        servers: int | None = None,
+        retry_after_s: float | None = None,
+    ) -> None:
+        self.clock = clock
+        self.latency_s = latency_s
+        self.free_at_s = [] if servers is None else [0.0] * servers
+        self.retry_after_s = retry_after_s
+        self.allowed_s: float | None = None
+        self.bucket = 1.0
+        self.trouble: Callable[[], int | None] | None = None
+        self.statuses: dict[int, int] = {}
+        self._tokens = 0.0
+        self._filled_at_s = clock.now_s
+        self._under_way: list[tuple[float, int, object, Answer]] = []
+        self._sequence = 0
+
+    def throttle(self, allowed_s: float | None, bucket: float = 1.0) -> None:
+        """Answer 429 above *allowed_s* requests a second; None lifts that."""
+        self.allowed_s = allowed_s
+        self.bucket = self._tokens = bucket
+        self._filled_at_s = self.clock.now_s
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests are under way."""
+        return len(self._under_way)
+
+    def send(self, token: object, body: bytes, idempotency_key: str) -> None:  # noqa: ARG002
+        """Take a request in; its answer is known, but not there yet."""
+        now_s = self.clock.now_s
+        status, took_s = self._answer(now_s)
+        self.statuses[status] = self.statuses.get(status, 0) + 1
+        refused = status >= 400
+        answer = Answer(status, "", self.retry_after_s if refused else None, took_s)
+        self._sequence += 1
+        heapq.heappush(self._under_way, (now_s + took_s, self._sequence, token, answer))
+
+    def _answer(self, now_s: float) -> tuple[int, float]:
+        if self.trouble is not None and (status := self.trouble()) is not None:
+            return status, 0.01
+        if self.allowed_s is not None:
+            gained = (now_s - self._filled_at_s) * self.allowed_s
+            self._tokens = min(self.bucket, self._tokens + gained)
+            self._filled_at_s = now_s
+            if self._tokens < 1.0 - 1e-9:
+                return 429, 0.01
+            self._tokens -= 1.0
+        if not self.free_at_s:
+            return 200, self.latency_s()
+        done_s = max(now_s, self.free_at_s[0]) + self.latency_s()
+        heapq.heapreplace(self.free_at_s, done_s)
+        return 200, done_s - now_s
+
+    def poll(self, timeout_s: float) -> list[tuple[object, Answer]]:
+        """Let the time pass up to the next answer, at most *timeout_s*."""
+        under_way = self._under_way
+        until_s = self.clock.now_s + timeout_s
+        if under_way and under_way[0][0] < until_s:
+            until_s = under_way[0][0]
+        self.clock.now_s = max(self.clock.now_s, until_s)
+        answers = []
+        while under_way and under_way[0][0] <= self.clock.now_s:
+            _, _, token, answer = heapq.heappop(under_way)
+            answers.append((token, answer))
+        return answers

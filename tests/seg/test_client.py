@@ -1,0 +1,334 @@
+"""The HTTP client over real sockets, against the sandbox and against servers that misbehave."""
+
+from __future__ import annotations
+
+import gc
+import shutil
+import socket
+import ssl
+import time
+from contextlib import closing, contextmanager
+from email.utils import formatdate
+from typing import TYPE_CHECKING
+
+import orjson
+import pytest
+
+from consumer.sandbox import Fault, Options, Sandbox, Trouble
+from consumer.seg.answers import AnswerClass, classify
+from consumer.seg.client import ANSWER_BYTES, Client, ClientOptions
+from consumer.timing import SystemClock
+from tests.sandbox.client import WEBSITE_ID, basic, page
+from tests.seg.raw import RawServer, certificate, http
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from consumer.seg.answers import Answer
+
+TROUBLES = [Trouble.RESET, Trouble.HANG, Trouble.HALF_CLOSE, Trouble.GARBAGE]
+
+
+def options(url: str) -> ClientOptions:
+    """Return options for a server on this machine."""
+    return ClientOptions(
+        endpoint=url,
+        website_id=WEBSITE_ID,
+        user_agent="seg-consumer/test",
+        connect_timeout_s=5.0,
+        timeout_s=10.0,
+        max_in_flight=2_000,
+        ca_file=None,
+        direct=True,
+    )
+
+
+def collect(client: Client, count: int) -> dict[object, Answer]:
+    """Return *count* answers by their tokens."""
+    answers: dict[object, Answer] = {}
+    deadline_s = time.perf_counter() + 20.0
+    while len(answers) < count:
+        assert time.perf_counter() < deadline_s, f"{len(answers)} answers of {count}"
+        answers.update(client.poll(0.1))
+    return answers
+
+
+def post(client: Client, message_id: str = "m-1") -> Answer:
+    """Send one call and return its answer."""
+    client.send(message_id, orjson.dumps(page(message_id)), message_id)
+    return collect(client, 1)[message_id]
+
+
+@contextmanager
+def served(answer: bytes) -> Iterator[tuple[RawServer, Client]]:
+    """Run a server that always gives *answer*, and a client of it."""
+    with (
+        RawServer(answer) as server,
+        closing(Client(options(server.url), SystemClock())) as client,
+    ):
+        yield server, client
+
+
+@pytest.fixture(name="sandbox", scope="module")
+def _sandbox() -> Iterator[Sandbox]:
+    with Sandbox.start(Options(website_id=WEBSITE_ID)) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(name="client")
+def _client(sandbox: Sandbox) -> Iterator[Client]:
+    sandbox.reset()
+    with closing(Client(options(sandbox.url), SystemClock())) as client:
+        yield client
+
+
+class TestAnswers:
+    """What comes back."""
+
+    def test_taken(self, sandbox: Sandbox, client: Client) -> None:
+        """A call that Seg takes comes back with its token, status and time."""
+        answer = post(client)
+
+        assert (answer.status, answer.detail, answer.retry_after_s) == (200, "", None)
+        assert 0.0 < answer.seconds < 5.0
+        assert sandbox.calls()[0].line.idempotency_key == "m-1"
+        assert client.in_flight == 0
+
+    @pytest.mark.parametrize("status", [204, 400, 401, 404, 429, 500, 501, 503, 599])
+    def test_status(self, sandbox: Sandbox, client: Client, status: int) -> None:
+        """Any status comes back with Seg's message."""
+        sandbox.faults([Fault(status=status)])
+
+        answer = post(client)
+
+        told = "" if status == 204 else f"Seg answered {status}: the sandbox was told to answer so"
+        assert (answer.status, answer.detail) == (status, told)
+
+    @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+    def test_redirect(self, sandbox: Sandbox, client: Client, status: int) -> None:
+        """A redirect is never followed: it would carry the key elsewhere."""
+        sandbox.faults([Fault(status=status, count=1)])
+
+        answer = post(client)
+
+        assert answer.status == status  # who follows it ends at a 404
+        assert classify(status) is AnswerClass.MISROUTED
+
+    def test_retry_after_seconds(self, sandbox: Sandbox, client: Client) -> None:
+        """Retry-After in seconds."""
+        sandbox.faults([Fault(status=429, retry_after=7)])
+
+        assert post(client).retry_after_s == 7.0
+
+    def test_retry_after_date(self, sandbox: Sandbox, client: Client) -> None:
+        """Retry-After as a date: the seconds until then."""
+        noon_s = SystemClock().wall_s() + 60.0
+        sandbox.faults([Fault(status=503, retry_after=formatdate(noon_s, usegmt=True))])
+
+        retry_after_s = post(client).retry_after_s
+
+        assert retry_after_s is not None
+        assert 50.0 <= retry_after_s <= 61.0
+
+    @pytest.mark.parametrize("value", ["Wed, 21 Oct 2015 07:28:00 GMT", "0", "soon", "-5"])
+    def test_retry_after_nonsense(self, sandbox: Sandbox, client: Client, value: str) -> None:
+        """One that is over, or no time at all, is none."""
+        sandbox.faults([Fault(status=503, retry_after=value)])
+
+        assert post(client).retry_after_s is None
+
+    def test_too_large(self) -> None:
+        """Of a huge answer the status counts; the rest is not read."""
+        with served(http(422, b"x" * (ANSWER_BYTES * 10))) as (_, client):
+            assert post(client).status == 422
+
+    def test_too_large_in_chunks(self) -> None:
+        """Nor is one whose length nobody tells beforehand."""
+        chunk = b"2000\r\n" + b"x" * 0x2000 + b"\r\n"
+        head = b"HTTP/1.1 400 Bad Request\r\nTransfer-Encoding: chunked\r\n\r\n"
+        with served(head + chunk * 1_000) as (_, client):
+            assert post(client).status == 400
+
+
+class TestTrouble:
+    """Answers that never come whole."""
+
+    @pytest.mark.parametrize("trouble", TROUBLES)
+    def test_no_answer(self, sandbox: Sandbox, trouble: Trouble) -> None:
+        """It is no answer, whatever its first half says; and the client goes on."""
+        sandbox.reset()
+        sandbox.faults([Fault(trouble=trouble, count=1)])
+        given = options(sandbox.url)._replace(timeout_s=0.4)
+        with closing(Client(given, SystemClock())) as client:
+            broken = post(client, "m-1")
+            after = post(client, "m-2")
+
+        assert broken.status is None
+        assert broken.detail.startswith("no answer: ")
+        assert after.status == 200
+
+    def test_slow_body(self, sandbox: Sandbox, client: Client) -> None:
+        """A slow answer is an answer, if it is there in time."""
+        sandbox.faults([Fault(trouble=Trouble.SLOW_BODY, delay_s=0.3)])
+
+        assert post(client).status == 200
+
+    def test_too_slow_body(self, sandbox: Sandbox) -> None:
+        """The time-out is for the whole answer, not for its first byte."""
+        sandbox.reset()
+        sandbox.faults([Fault(trouble=Trouble.SLOW_BODY, delay_s=5.0)])
+        given = options(sandbox.url)._replace(timeout_s=0.4)
+        with closing(Client(given, SystemClock())) as client:
+            answer = post(client)
+
+        assert answer.status is None
+        assert answer.seconds < 2.0
+
+    def test_nobody_listens(self) -> None:
+        """A refused connection is no answer."""
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            port = listener.getsockname()[1]
+        with closing(Client(options(f"http://127.0.0.1:{port}/"), SystemClock())) as client:
+            assert post(client).status is None
+
+    def test_close_while_busy(self, sandbox: Sandbox) -> None:
+        """Closing breaks off what is under way, without a word."""
+        sandbox.reset()
+        sandbox.faults([Fault(trouble=Trouble.HANG)])
+        client = Client(options(sandbox.url), SystemClock())
+        for number in range(50):
+            client.send(number, orjson.dumps(page(f"m-{number}")), f"m-{number}")
+        for _ in range(10):
+            client.poll(0.01)
+        client.close()
+        gc.collect()
+
+        assert client.in_flight == 0
+
+
+class TestMany:
+    """Many requests at once."""
+
+    def test_at_once(self, sandbox: Sandbox, client: Client) -> None:
+        """1,200 requests are under way together, each with its own answer."""
+        sandbox.faults([Fault(delay_s=0.5)])
+        for number in range(1_200):
+            client.send(number, orjson.dumps(page(f"m-{number}")), f"m-{number}")
+        most = 0
+        deadline_s = time.perf_counter() + 10.0
+        while most < 1_100 and time.perf_counter() < deadline_s:
+            client.poll(0.0)
+            most = max(most, sandbox.summary()["waiting"])
+            if not client.in_flight:
+                break
+        in_flight = client.in_flight
+        answers = collect(client, in_flight)
+
+        assert {answer.status for answer in answers.values()} == {200}
+        assert sandbox.summary()["accepted"] == 1_200
+
+    def test_keep_alive(self) -> None:
+        """One after the other go over one connection."""
+        with served(http(200)) as (server, client):
+            for number in range(20):
+                assert post(client, f"m-{number}").status == 200
+
+        assert server.connections == 1
+
+
+class TestRequest:
+    """What goes out."""
+
+    def test_bytes(self) -> None:
+        """The headers that a direct destination gets, and the body as it is."""
+        with served(http(200)) as (server, client):
+            client.send("token", b'{"type":"page"}', "key-1")
+            collect(client, 1)
+            head, _, body = server.requests[0].partition(b"\r\n\r\n")
+
+        first, *lines = head.decode().split("\r\n")
+        headers = dict(line.split(": ", 1) for line in lines)
+        del headers["Host"]
+        assert first == "POST / HTTP/1.1"
+        assert body == b'{"type":"page"}'
+        assert headers == {
+            "Accept": "application/json",
+            "Authorization": basic(f"{WEBSITE_ID}:"),
+            "Content-Length": "15",
+            "Content-Type": "application/json",
+            "Idempotency-Key": "key-1",
+            "User-Agent": "seg-consumer/test",
+        }
+
+    def test_other_key(self, client: Client) -> None:
+        """A corrected key is used from the next request on."""
+        client.set_website_id("11111111-2222-3333-4444-555555555555")
+        wrong = post(client).status
+        client.set_website_id(WEBSITE_ID)
+
+        assert (wrong, post(client).status) == (403, 200)
+
+    @pytest.mark.parametrize(
+        "quoted", [WEBSITE_ID, WEBSITE_ID.upper(), f"{{{WEBSITE_ID}}}", basic(f"{WEBSITE_ID}:")]
+    )
+    def test_key_in_no_text(self, quoted: str) -> None:
+        """A Seg that quotes the key does not bring it into a log line."""
+        body = orjson.dumps({"message": f"no such website: {quoted}"})
+        with served(http(401, body)) as (_, client):
+            detail = post(client).detail
+
+        assert "no such website" in detail
+        assert WEBSITE_ID not in detail.lower()
+        assert basic(f"{WEBSITE_ID}:").split()[1].rstrip("=") not in detail
+
+    @pytest.mark.parametrize(("direct", "status"), [(True, 200), (False, None)])
+    def test_proxy(
+        self, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, status: int | None, *, direct: bool
+    ) -> None:
+        """The proxies of the environment are not asked for an endpoint on this machine."""
+        for name in ("http_proxy", "https_proxy", "all_proxy", "HTTPS_PROXY", "ALL_PROXY"):
+            monkeypatch.setenv(name, "http://127.0.0.1:1")
+        monkeypatch.delenv("no_proxy", raising=False)
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        given = options(sandbox.url)._replace(direct=direct)
+        with closing(Client(given, SystemClock())) as client:
+            assert status == post(client).status
+
+
+OPENSSL = shutil.which("openssl")
+
+
+@pytest.fixture(name="server", scope="module")
+def _server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    folder = tmp_path_factory.mktemp("tls")
+    certificate_file, key_file = certificate(folder, OPENSSL or "")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate_file, key_file)
+    with RawServer(http(200), context) as server:
+        yield server.url, certificate_file
+
+
+@pytest.mark.skipif(OPENSSL is None, reason="no openssl program to make a certificate with")
+class TestTls:
+    """The other end has to prove who it is."""
+
+    def test_self_signed(self, server: tuple[str, Path]) -> None:
+        """A certificate that nobody vouches for is no answer: wait, and lose nothing."""
+        with closing(Client(options(server[0]), SystemClock())) as client:
+            answer = post(client)
+
+        assert classify(answer.status) is AnswerClass.TRANSIENT
+        assert "certificate" in answer.detail
+
+    def test_ca_file(self, server: tuple[str, Path]) -> None:
+        """One that the given authorities vouch for is good."""
+        given = options(server[0])._replace(ca_file=server[1])
+        with closing(Client(given, SystemClock())) as client:
+            assert post(client).status == 200
+
+    def test_other_name(self, server: tuple[str, Path]) -> None:
+        """A good certificate for another name is no answer."""
+        url = server[0].replace("localhost", "127.0.0.1")
+        with closing(Client(options(url)._replace(ca_file=server[1]), SystemClock())) as client:
+            assert post(client).status is None

@@ -1,0 +1,453 @@
+"""Delivery as the pipeline sees it: every call is settled once, in order, and for a good reason."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from consumer.errors import DeadLetterReason, IgnoredReason
+from consumer.ledger import Ledger
+from consumer.seg.answers import Answer, AnswerClass
+from consumer.seg.breaker import BreakerState, OpenReason
+from consumer.seg.outbox import Batching
+from tests.seg.support import POLICY, Bench, FakeClock, Scripted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from consumer.seg.delivery import Settled
+
+BATCHING = Batching(max_calls=8, max_bytes=100_000, max_age_s=0.1)
+HOUR_S = 3_600.0
+
+
+def an_answer(status: int | None = 200, *, retry_after_s: float | None = None) -> Answer:
+    """Return an answer after 50 ms."""
+    return Answer(status, "" if status == 200 else f"Seg answered {status}", retry_after_s, 0.05)
+
+
+def bench(
+    seg: Callable[[list[int], float], Answer | None],
+    *,
+    batching: Batching | None = None,
+    floor: int = 1,
+) -> Bench:
+    """Return a delivery to *seg*, which answers for the offsets of a request at a time."""
+    return Bench(Scripted(FakeClock(), seg), batching=batching, floor=floor)
+
+
+def run(parts: Bench, until: Callable[[], bool], *, within_s: float = HOUR_S) -> None:
+    """Step until *until* holds; the time that it takes is the fake clock's."""
+    deadline_s = parts.clock.now_s + within_s
+    while not until():
+        assert parts.clock.now_s < deadline_s, "it took too long"
+        parts.step()
+
+
+def ends(settled: list[Settled]) -> dict[int, str]:
+    """Return how each call ended, by its offset."""
+    return {s.task.record.offset: str(s.dead or s.ignored or "delivered") for s in settled}
+
+
+def sent(parts: Bench) -> list[list[int]]:
+    """Return the offsets of each request, in order."""
+    assert isinstance(parts.sender, Scripted)
+    return [offsets for offsets, _ in parts.sender.sent]
+
+
+def with_others(parts: Bench, *, within_s: float) -> None:
+    """Step until call 0 is settled, while a call of somebody else comes every few seconds."""
+    next_s = parts.clock.now_s
+
+    def settled() -> bool:
+        nonlocal next_s
+        if parts.clock.now_s >= next_s:
+            next_s += 4.0
+            parts.put()
+        return any(settled.task.record.offset == 0 for settled in parts.settled[-9:])
+
+    run(parts, settled, within_s=within_s)
+
+
+class TestEnds:
+    """How a call leaves."""
+
+    @pytest.mark.parametrize("status", [200, 201, 202, 204])
+    def test_delivered(self, status: int) -> None:
+        """A call that Seg took is delivered."""
+        parts = bench(lambda _calls, _now_s: an_answer(status))
+        parts.put()
+        run(parts, lambda: bool(parts.settled))
+
+        (settled,) = parts.settled
+        assert (settled.dead, settled.ignored, settled.status) == (None, None, status)
+        assert settled.attempts == 1
+
+    @pytest.mark.parametrize("batching", [None, BATCHING])
+    def test_unsupported(self, batching: Batching | None) -> None:
+        """A type that Seg does not support is ignored, and harms nobody in its batch."""
+        parts = bench(
+            lambda calls, _now_s: an_answer(501 if 2 in calls else 200), batching=batching
+        )
+        for _ in range(5):
+            parts.put()
+        run(parts, lambda: len(parts.settled) == 5)
+
+        unsupported = str(IgnoredReason.UNSUPPORTED_BY_SEG)
+        others = dict.fromkeys((0, 1, 3, 4), "delivered")
+        assert ends(parts.settled) == {**others, 2: unsupported}
+
+    @pytest.mark.parametrize("batching", [None, BATCHING])
+    @pytest.mark.parametrize("status", [400, 413, 422])
+    def test_rejected(self, batching: Batching | None, status: int) -> None:
+        """A call that Seg rejects is dead, with Seg's words; the others are delivered."""
+        parts = bench(
+            lambda calls, _now_s: an_answer(status if 2 in calls else 200), batching=batching
+        )
+        for _ in range(5):
+            parts.put()
+        run(parts, lambda: len(parts.settled) == 5)
+
+        dead = [settled for settled in parts.settled if settled.dead]
+        assert [settled.task.record.offset for settled in dead] == [2]
+        assert dead[0].dead is DeadLetterReason.REJECTED_BY_SEG
+        assert (dead[0].status, dead[0].detail) == (status, f"Seg answered {status}")
+
+    def test_too_large_together(self) -> None:
+        """Arrays that are too large (413) are cut down, and nobody is dead."""
+        parts = bench(
+            lambda calls, _now_s: an_answer(413 if len(calls) > 3 else 200), batching=BATCHING
+        )
+        for _ in range(8):
+            parts.put("k")
+        run(parts, lambda: len(parts.settled) == 8)
+
+        assert set(ends(parts.settled).values()) == {"delivered"}
+        assert [settled.task.record.offset for settled in parts.settled] == [*range(8)]
+
+
+class TestRetries:
+    """Transient failures are tried again."""
+
+    def test_same_key(self) -> None:
+        """An ambiguous time-out is tried again with the same key, so Seg can drop the double."""
+        answers = [an_answer(None), an_answer(None), an_answer(200)]
+        parts = bench(lambda _calls, _now_s: answers.pop(0))
+        parts.put()
+        run(parts, lambda: bool(parts.settled))
+
+        assert isinstance(parts.sender, Scripted)
+        assert parts.sender.sent == [([0], "m-0")] * 3
+        assert parts.settled[0].attempts == 3
+        assert parts.counts.retries == 2
+
+    def test_same_key_of_a_batch(self) -> None:
+        """So is a batch: the same calls, the same key."""
+        answers = [an_answer(500), an_answer(None), an_answer(200)]
+        parts = bench(lambda _calls, _now_s: answers.pop(0), batching=BATCHING)
+        for _ in range(8):
+            parts.put()
+        run(parts, lambda: len(parts.settled) == 8)
+
+        assert isinstance(parts.sender, Scripted)
+        assert len({key for _, key in parts.sender.sent}) == 1
+
+    def test_lane_waits(self) -> None:
+        """What stands behind a failing call of its lane waits for it; other lanes do not."""
+        parts = bench(
+            lambda calls, now_s: an_answer(500 if calls == [0] and now_s < 1_010 else 200)
+        )
+        parts.put("a"), parts.put("a"), parts.put("b")
+        run(parts, lambda: len(parts.settled) == 3)
+
+        assert [settled.task.record.offset for settled in parts.settled] == [2, 0, 1]
+
+    def test_retry_after(self) -> None:
+        """Seg's Retry-After is obeyed."""
+        times: list[float] = []
+
+        def seg(_calls: list[int], now_s: float) -> Answer:
+            times.append(now_s)
+            return an_answer(200) if len(times) > 1 else an_answer(503, retry_after_s=60.0)
+
+        parts = bench(seg)
+        parts.put()
+        run(parts, lambda: bool(parts.settled))
+
+        assert 60.0 <= times[1] - times[0] <= 63.0
+
+    def test_budget_while_all_fail(self) -> None:
+        """While Seg fails for everybody a call is tried for four hours, then it is dead."""
+        parts = bench(lambda _calls, _now_s: an_answer(500))
+        parts.put()
+        began_s = parts.clock.now_s
+        run(parts, lambda: bool(parts.settled), within_s=5 * HOUR_S)
+
+        assert ends(parts.settled) == {0: str(DeadLetterReason.RETRIES_EXHAUSTED)}
+        assert 4.0 <= (parts.clock.now_s - began_s) / HOUR_S < 4.1
+
+    def test_budget_of_a_batch(self) -> None:
+        """Calls that failed together are dead together, not four hours one after the other."""
+        parts = bench(lambda _calls, _now_s: an_answer(500), batching=BATCHING)
+        for _ in range(8):
+            parts.put()
+        began_s = parts.clock.now_s
+        run(parts, lambda: len(parts.settled) == 8, within_s=6 * HOUR_S)
+
+        assert set(ends(parts.settled).values()) == {"retries_exhausted"}
+        assert (parts.clock.now_s - began_s) / HOUR_S < 4.5
+
+    def test_alone(self) -> None:
+        """A call that fails while Seg takes the others is dead after ten attempts, not hours."""
+        parts = bench(lambda calls, _now_s: an_answer(500 if calls == [0] else 200))
+        parts.put("poison")
+        with_others(parts, within_s=HOUR_S)
+
+        (dead,) = [settled for settled in parts.settled if settled.dead]
+        assert dead.dead is DeadLetterReason.RETRIES_EXHAUSTED
+        assert POLICY.max_attempts <= dead.attempts <= POLICY.max_attempts + 5
+        assert parts.breaker.state is BreakerState.CLOSED
+
+    def test_refused_rate_is_nobodys_fault(self) -> None:
+        """A call that meets 429 again and again, while others get through, is not dead for that."""
+        parts = bench(lambda calls, now_s: an_answer(429 if calls == [0] and now_s < 9e3 else 200))
+        parts.put("unlucky")
+        with_others(parts, within_s=4 * HOUR_S)
+
+        assert ends(parts.settled)[0] == "delivered"
+
+    def test_poison_in_a_batch(self) -> None:
+        """A 500 for a whole batch, while others get through, is halved down to the one call."""
+        parts = bench(
+            lambda calls, _now_s: an_answer(500 if 3 in calls else 200), batching=BATCHING
+        )
+        for _ in range(8):
+            parts.put()
+
+        def others() -> bool:
+            if parts.lanes.ready_calls < 8:
+                parts.put()
+            return any(settled.dead for settled in parts.settled)
+
+        run(parts, others)
+
+        end = ends(parts.settled)
+        assert [offset for offset, how in end.items() if how != "delivered"] == [3]
+        assert end[3] == "retries_exhausted"
+        assert {offset for offset in range(8) if end.get(offset) == "delivered"} >= {0, 1, 2}
+
+
+class TestBreaker:
+    """When Seg, or our own setting, is at fault, everything waits and nothing is lost."""
+
+    @pytest.mark.parametrize(
+        ("status", "reason"), [(401, OpenReason.UNAUTHORISED), (404, OpenReason.MISROUTED)]
+    )
+    def test_our_fault(self, status: int, reason: OpenReason) -> None:
+        """A wrong key or endpoint costs no call its budget, for days; it goes on by itself."""
+        parts = bench(
+            lambda _calls, now_s: an_answer(status if now_s < 1_000 + 48 * HOUR_S else 200)
+        )
+        parts.put("a"), parts.put("a"), parts.put("b")
+        run(parts, lambda: parts.clock.now_s > 1_000 + 47 * HOUR_S, within_s=48 * HOUR_S)
+
+        assert parts.settled == []
+        assert parts.breaker.reason is reason
+        probes = len(sent(parts))
+        assert probes == pytest.approx(47 * HOUR_S / 30.0, rel=0.05)
+
+        run(parts, lambda: len(parts.settled) == 3, within_s=2 * HOUR_S)
+        assert set(ends(parts.settled).values()) == {"delivered"}
+
+    def test_our_fault_after_failures(self) -> None:
+        """The hours of a wrong key do not count against the budget of the failures before."""
+
+        def seg(_calls: list[int], now_s: float) -> Answer:
+            hours = (now_s - 1_000) / HOUR_S
+            return an_answer(
+                500 if hours < 2 else 401 if hours < 10 else 500 if hours < 12 else 200
+            )
+
+        parts = bench(seg)
+        parts.put()
+        run(parts, lambda: bool(parts.settled), within_s=13 * HOUR_S)
+
+        assert ends(parts.settled) == {0: "delivered"}
+
+    def test_one_probe_at_a_time(self) -> None:
+        """In an outage one request finds out whether Seg is back, not all that wait."""
+        parts = bench(lambda _calls, _now_s: an_answer(500), floor=4)
+        for _ in range(100):
+            parts.put()
+        run(parts, lambda: parts.breaker.state is BreakerState.OPEN)
+        assert isinstance(parts.sender, Scripted)
+        before = len(parts.sender.sent)
+        most = 0
+        for _ in range(50):
+            parts.step(5.0)
+            most = max(most, parts.sender.in_flight)
+
+        assert most <= 1
+        assert len(parts.sender.sent) - before < 50
+
+    def test_recovery(self) -> None:
+        """After an outage those who waited for minutes are hurried, not kept waiting."""
+        parts = bench(lambda _calls, now_s: an_answer(500 if now_s < 1_000 + HOUR_S else 200))
+        for _ in range(20):
+            parts.put()
+        run(parts, lambda: parts.clock.now_s >= 1_000 + HOUR_S, within_s=2 * HOUR_S)
+        began_s = parts.clock.now_s
+        run(parts, lambda: len(parts.settled) == 20)
+
+        assert parts.clock.now_s - began_s <= 30.0 + 5.0  # the probe, then the base wait
+        assert parts.breaker.state is BreakerState.CLOSED
+
+    def test_storm(self) -> None:
+        """A storm stops everything until the operator has decided."""
+        parts = bench(lambda _calls, _now_s: an_answer())
+        parts.delivery.breaker.storm("")
+        parts.put()
+        for _ in range(100):
+            parts.step(600.0)
+
+        assert sent(parts) == []
+
+
+class TestRevoked:
+    """A partition that went to another member is that one's."""
+
+    def test_waiting(self) -> None:
+        """Its calls that wait are not sent any more; those of others are."""
+        parts = bench(lambda _calls, _now_s: an_answer())
+        gone = Ledger()
+        parts.put("a", ledger=gone), parts.put("b")
+        gone.closed = True
+        run(parts, lambda: bool(parts.settled))
+
+        assert sent(parts) == [[1]]
+
+    @pytest.mark.parametrize("batching", [None, BATCHING])
+    def test_retrying(self, batching: Batching | None) -> None:
+        """Nor are those that wait for another attempt."""
+        parts = bench(lambda _calls, _now_s: an_answer(500), batching=batching)
+        gone = Ledger()
+        parts.put("a", ledger=gone), parts.put("a", ledger=gone)
+        run(parts, lambda: bool(parts.delivery.retrying))
+        before = len(sent(parts))
+        gone.closed = True
+        for _ in range(10):
+            parts.step(60.0)
+
+        assert len(sent(parts)) == before
+        assert parts.delivery.retrying == 0
+        assert parts.lanes.ready_calls == 0
+
+    def test_on_wire(self) -> None:
+        """A request under way holds the calls of its partition, of no other."""
+        parts = bench(lambda _calls, _now_s: an_answer())
+        parts.put()
+        parts.delivery._start_all(parts.clock.now_s, 0.0)
+
+        assert parts.delivery.on_wire([parts.ledger])
+        assert not parts.delivery.on_wire([Ledger()])
+        parts.step()
+        assert not parts.delivery.on_wire([parts.ledger])
+
+
+def test_observer() -> None:
+    """Each answer is counted with its class."""
+    answers = [an_answer(500), an_answer(401), an_answer(400)]
+    parts = bench(lambda _calls, _now_s: answers.pop(0))
+    parts.put()
+    run(parts, lambda: bool(parts.settled))
+
+    assert parts.counts.answers == {
+        AnswerClass.TRANSIENT: 1,
+        AnswerClass.UNAUTHORISED: 1,
+        AnswerClass.REJECTED: 1,
+    }
+
+
+STATUSES = st.sampled_from([200, 200, 200, 200, 400, 401, 404, 413, 429, 500, 501, 503, None])
+
+
+class Machine(RuleBasedStateMachine):
+    """Any calls, any answers, any revokes: nothing is lost, doubled or overtaken."""
+
+    @initialize(batch=st.booleans(), data=st.data(), guilty=st.sets(st.integers(0, 60)))
+    def begin(self, data: st.DataObject, guilty: set[int], *, batch: bool) -> None:
+        """Begin in one of the modes; the *guilty* are always rejected."""
+        self.healthy = False
+        self.guilty = guilty
+
+        def seg(calls: list[int], _now_s: float) -> Answer:
+            if not guilty.isdisjoint(calls):
+                return an_answer(400)
+            return an_answer(200 if self.healthy else data.draw(STATUSES))
+
+        self.parts = bench(seg, batching=BATCHING if batch else None)
+        self.ledgers = [Ledger(), Ledger()]
+        self.lanes: dict[tuple[int, int], list[int]] = {}
+        self.all: dict[int, Ledger] = {}
+
+    @rule(key=st.integers(0, 3), number=st.integers(0, 1))
+    def put(self, key: int, number: int) -> None:
+        """Let a call come."""
+        ledger = self.ledgers[number]
+        task = self.parts.put(key, ledger=ledger)
+        offset = task.record.offset
+        self.all[offset] = ledger
+        self.lanes.setdefault((id(ledger), key), []).append(offset)
+
+    @rule(timeout_s=st.sampled_from([0.0, 0.1, 30.0, 400.0]))
+    def step(self, timeout_s: float) -> None:
+        """Let delivery do a step."""
+        self.parts.step(timeout_s)
+
+    @rule(number=st.integers(0, 1))
+    def revoke(self, number: int) -> None:
+        """Let a partition go to another member, and come back as a new assignment."""
+        self.gone = self.ledgers[number]
+        self.gone.closed = True
+        self.ledgers[number] = Ledger()
+
+    @invariant()
+    def once_and_in_order(self) -> None:
+        """No call is settled twice, and each lane's in their order."""
+        if not hasattr(self, "parts"):
+            return
+        order = [settled.task.record.offset for settled in self.parts.settled]
+        assert len(order) == len(set(order))
+        place = {offset: index for index, offset in enumerate(order)}
+        for offsets in self.lanes.values():
+            places = [place[offset] for offset in offsets if offset in place]
+            assert places == sorted(places)
+            assert [offset for offset in offsets if offset in place] == offsets[: len(places)]
+
+    def teardown(self) -> None:
+        """When Seg is well again every call of ours is settled."""
+        if not hasattr(self, "parts"):
+            return
+        self.healthy = True
+        ours = {offset for offset, ledger in self.all.items() if not ledger.closed}
+        for _ in range(2_000):
+            if ours <= ends(self.parts.settled).keys():
+                break
+            self.parts.step(60.0)
+        end = ends(self.parts.settled)
+        assert ours <= end.keys()
+        assert all(end[offset] != "delivered" for offset in ours & self.guilty)
+        self.once_and_in_order()
+
+
+TestMachine = Machine.TestCase
+TestMachine.settings = settings(
+    max_examples=80,
+    stateful_step_count=30,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)

@@ -1,0 +1,448 @@
+"""What becomes of a record, and what the loop does while something is away.
+
+One behaviour each, on the real pipeline between fakes. That all of it holds together, in every
+order of events, is what `tests/model` proves.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import orjson
+import pytest
+
+from consumer.backpressure import Bounds
+from consumer.errors import DeadLetterReason, IgnoredReason
+from consumer.seg.breaker import BreakerState
+from consumer.seg.outbox import Batching
+from tests.fakes import P0, P1, a_record, an_answer, take_all
+from tests.member import POISON, PROBE_S, Member, Setup, group, ids_in, page
+
+if TYPE_CHECKING:
+    from consumer.seg.answers import Answer
+
+
+def silent(_body: bytes) -> Answer | None:
+    """Be a Seg that has not answered yet."""
+    return None
+
+
+def test_call_that_seg_took_is_delivered_and_committed() -> None:
+    """The way of nearly every record."""
+    member = Member()
+    member.source.append(a_record(0, value=page(0)))
+
+    member.turn(30, every_s=0.1)
+
+    assert [["m0"]] == member.sent
+    assert {("page",): 1} == member.tally.calls_delivered
+    assert member.committed == 1
+
+
+def test_nothing_is_committed_before_seg_has_answered() -> None:
+    """Sent is not taken."""
+    member = Member()
+    member.seg.seg = silent
+    member.source.append(a_record(0, value=page(0)))
+
+    member.turn(30, every_s=0.1)
+
+    assert [["m0"]] == member.sent
+    assert member.committed in {None, 0}
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [(None, IgnoredReason.TOMBSTONE), (group(), IgnoredReason.UNSUPPORTED_TYPE)],
+)
+def test_record_with_nothing_to_do_is_finished_unsent(
+    value: bytes | None, reason: IgnoredReason
+) -> None:
+    """A tombstone, or a call that Seg has no word for: ignored under its name."""
+    member = Member()
+    member.source.append(a_record(0, value=value))
+
+    member.turn(30, every_s=0.1)
+
+    assert [] == member.sent
+    assert member.ignored == {reason: 1}
+    assert member.committed == 1
+
+
+def test_type_that_seg_does_not_support_is_ignored() -> None:
+    """A 501 is an acknowledgement, not a failure."""
+    member = Member()
+    member.seg.seg = lambda _body: an_answer(501)
+    member.source.append(a_record(0, value=page(0)))
+
+    member.turn(30, every_s=0.1)
+
+    assert member.ignored == {IgnoredReason.UNSUPPORTED_BY_SEG: 1}
+    assert member.committed == 1
+
+
+def test_poison_goes_to_the_dead_letter_topic_and_its_neighbours_to_seg() -> None:
+    """A bad event harms only itself."""
+    member = Member()
+    member.source.append(
+        a_record(0, value=page(0)), a_record(1, value=POISON), a_record(2, value=page(2))
+    )
+
+    member.turn(30, every_s=0.1)
+
+    assert [["m0"], ["m2"]] == member.sent
+    assert [DeadLetterReason.BAD_AVRO] == [letter.reason for letter in member.letters.topic]
+    assert [POISON] == [letter.record.value for letter in member.letters.topic]
+    assert member.committed == 3
+
+
+def test_call_that_seg_rejects_goes_to_the_dead_letter_topic_with_its_status() -> None:
+    """Seg's own words travel with it."""
+    member = Member()
+    member.seg.seg = lambda _body: an_answer(400, "Seg answered 400: no")
+    member.source.append(a_record(0, value=page(0)))
+
+    member.turn(30, every_s=0.1)
+
+    (letter,) = member.letters.topic
+    assert letter.reason is DeadLetterReason.REJECTED_BY_SEG
+    assert (letter.status, letter.detail, letter.attempts) == (400, "Seg answered 400: no", 1)
+
+
+def test_dead_letter_that_is_not_stored_holds_the_commit() -> None:
+    """Handed over is not stored."""
+    member = Member()
+    member.letters.away = True
+    member.source.append(a_record(0, value=POISON))
+
+    member.turn(50, every_s=0.1)
+
+    assert member.committed in {None, 0}
+
+
+def test_dead_letter_topic_that_is_away_stops_reading_until_it_is_back() -> None:
+    """Backpressure, and nothing finished; what waited is finished afterwards."""
+    member = Member(Setup(bounds=Bounds(records=10_000, window=10_000, lane=10_000), storm_limit=0))
+    member.letters.away = True
+    member.source.append(*(a_record(offset, value=POISON) for offset in range(2_000)))
+
+    member.turn(50, every_s=0.1)
+
+    assert member.pipeline.waits_for == "dead_letter_topic"
+    assert P0 in member.source.paused
+    assert member.committed in {None, 0}
+    assert member.tally.records_received < 2_000
+
+    member.letters.away = False
+    member.turn(50, every_s=0.1)
+
+    assert member.committed == 2_000
+
+
+def test_registry_that_is_away_holds_everything_and_keeps_the_order() -> None:
+    """Nothing is at fault: no dead letter; and nobody overtakes when it is back."""
+    member = Member()
+    member.registry_away = True
+    member.source.append(*(a_record(offset, value=page(offset)) for offset in range(3)))
+
+    member.turn(50, every_s=0.1)
+
+    assert member.pipeline.waits_for == "schema_registry"
+    assert P0 in member.source.paused
+    assert [] == member.sent
+
+    member.registry_away = False
+    member.source.append(a_record(3, value=page(3)))
+    member.turn(100, every_s=0.1)
+
+    assert [["m0"], ["m1"], ["m2"], ["m3"]] == member.sent
+    assert [] == member.letters.topic
+
+
+def test_nobody_overtakes_a_record_that_waits_for_the_registry() -> None:
+    """The second could be decoded at once, and waits all the same."""
+    member = Member()
+    member.registry_slips = 1
+    member.source.append(*(a_record(offset, value=page(offset)) for offset in range(2)))
+
+    member.turn(100, every_s=0.1)
+
+    assert [["m0"], ["m1"]] == member.sent
+
+
+def test_request_without_an_answer_is_sent_again_under_the_same_key() -> None:
+    """A time-out proves nothing: Seg may have taken the call, or not."""
+    member = Member()
+    answers = [an_answer(None), an_answer()]
+    member.seg.seg = lambda _body: answers.pop(0)
+    member.source.append(a_record(0, value=page(0)))
+
+    member.turn(100, every_s=0.1)
+
+    assert [["m0"], ["m0"]] == member.sent
+    assert ["m0", "m0"] == [request.idempotency_key for request in member.seg.requests]
+
+
+def test_too_much_in_flight_pauses_and_half_of_it_resumes() -> None:
+    """Memory is bounded by what is unfinished."""
+    member = Member(Setup(bounds=Bounds(records=10, window=1_000, lane=1_000)))
+    member.seg.seg = silent
+    member.source.append(*(a_record(offset, value=page(offset)) for offset in range(40)))
+
+    member.turn(30, every_s=0.1)
+
+    assert member.tally.records_in_flight == 10
+    assert P0 in member.source.paused
+
+    member.seg.seg = take_all
+    member.turn(60, every_s=0.1)
+
+    assert P0 not in member.source.paused
+    assert member.committed == 40
+
+
+def test_paused_member_goes_on_polling() -> None:
+    """Polling is what keeps the membership alive."""
+    member = Member()
+    member.registry_away = True
+    member.source.append(a_record(0, value=page(0)))
+    member.turn(10, every_s=0.1)
+    polls = member.source.polls
+
+    member.turn(10, every_s=0.1)
+
+    assert member.source.polls == polls + 10
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [(401, "unauthorised"), (403, "unauthorised"), (404, "misrouted"), (301, "misrouted")],
+)
+def test_answer_that_blames_our_settings_costs_no_event_anything(status: int, reason: str) -> None:
+    """Everything waits, nothing is dead-lettered, and it goes on by itself once it is right."""
+    member = Member()
+    member.seg.seg = lambda _body: an_answer(status)
+    member.source.append(*(a_record(offset, value=page(offset)) for offset in range(5)))
+
+    member.turn(1_000, every_s=0.1)
+
+    assert member.pipeline.waits_for == reason
+    assert member.committed in {None, 0}
+    assert [] == member.letters.topic
+
+    member.seg.seg = take_all
+    member.turn(600, every_s=0.1)
+
+    assert member.delivery.breaker.reason is None
+    assert member.committed == 5
+    assert [] == member.letters.topic
+
+
+def test_outage_opens_the_breaker_and_one_probe_at_a_time_ends_it() -> None:
+    """A Seg that is down is asked now and then, and everything goes on when it is back."""
+    member = Member()
+    member.seg.seg = lambda _body: an_answer(503)
+    records = [a_record(n, key=str(n).encode(), value=page(n)) for n in range(50)]
+    member.source.append(*records)
+
+    member.turn(300, every_s=0.1)
+
+    assert member.pipeline.waits_for == "outage"
+    assert P0 in member.source.paused
+    asked = len(member.sent)
+
+    member.turn(int(PROBE_S * 4), every_s=0.1)
+
+    assert len(member.sent) - asked < 20
+
+    member.seg.seg = take_all
+    member.turn(1_000, every_s=0.1)
+
+    assert member.delivery.breaker.state is BreakerState.CLOSED
+    assert member.committed == 50
+
+
+def test_breaker_that_has_nothing_left_to_ask_with_reads_on() -> None:
+    """Every call was handed over in a rebalance: the next record finds out that Seg is back."""
+    member = Member()
+    member.seg.seg = lambda _body: an_answer(401)
+    member.source.append(a_record(0, value=page(0)))
+    member.turn(5, every_s=0.1)
+    member.seg.seg = take_all
+
+    member.source.lose(P0)
+    member.source.assign(P1)
+    member.source.append(a_record(0, partition=P1, value=page(1)))
+    member.turn(600, every_s=0.1)
+
+    assert member.pipeline.waits_for is None
+    assert member.source.stored[P1][0] == 1
+
+
+def test_call_that_breaks_seg_does_not_keep_a_quiet_topic_waiting() -> None:
+    """Alone in the topic it looks like an outage; whoever comes next must be tried, not it."""
+    member = Member()
+
+    def breaks_on_m0(body: bytes) -> Answer:
+        return an_answer(500 if ids_in(body) == ["m0"] else 200)
+
+    member.seg.seg = breaks_on_m0
+    member.source.append(a_record(0, key=b"bad", value=page(0)))
+    member.turn(20_000, every_s=0.1)
+    member.source.append(a_record(1, key=b"good", value=page(1)))
+
+    member.turn(6_500, every_s=0.1)
+
+    assert {("page",): 1} == member.tally.calls_delivered
+
+
+def test_run_that_begins_with_a_hundred_poison_records_stops() -> None:
+    """A storm: the first ninety-nine are dead letters, the rest waits for the operator."""
+    member = Member()
+    member.source.append(*(a_record(offset, value=POISON) for offset in range(300)))
+
+    member.turn(100, every_s=0.1)
+
+    assert member.pipeline.waits_for == "dead_letter_storm"
+    assert len(member.letters.topic) == 99
+    assert member.committed == 99
+
+
+def test_more_than_half_of_the_last_thousand_is_a_storm() -> None:
+    """Five hundred are borne, one more is not."""
+    member = Member(Setup(bounds=Bounds(records=5_000, window=5_000, lane=5_000)))
+    values = [page(0)] * 499 + [POISON] * 600
+    member.source.append(*(a_record(offset, value=value) for offset, value in enumerate(values)))
+
+    member.turn(1_000, every_s=0.1)
+
+    assert member.pipeline.waits_for == "dead_letter_storm"
+    assert len(member.letters.topic) == 500
+
+
+def test_limit_of_zero_switches_the_storm_guard_off() -> None:
+    """The operator has looked, and wants it so."""
+    member = Member(Setup(storm_limit=0))
+    member.source.append(*(a_record(offset, value=POISON) for offset in range(300)))
+
+    member.turn(100, every_s=0.1)
+
+    assert len(member.letters.topic) == 300
+    assert member.committed == 300
+
+
+def test_poison_among_calls_that_seg_has_not_answered_is_no_storm() -> None:
+    """Poison is known at once and Seg's word comes later: that must not look like poison alone."""
+    member = Member(Setup(bounds=Bounds(records=5_000, window=5_000, lane=5_000)))
+    member.seg.seg = silent
+    values = [page(0), POISON] * 150
+    member.source.append(*(a_record(offset, value=value) for offset, value in enumerate(values)))
+
+    member.turn(20, every_s=0.1)
+
+    assert member.pipeline.waits_for is None
+    assert len(member.letters.topic) == 150
+
+
+def test_seg_that_rejects_everything_is_a_storm() -> None:
+    """Then it is Seg that is at fault, or a setting, and not a hundred events."""
+    member = Member(Setup(bounds=Bounds(records=5_000, window=5_000, lane=5_000)))
+    member.seg.seg = lambda _body: an_answer(400)
+    member.source.append(*(a_record(offset, value=page(offset)) for offset in range(300)))
+
+    member.turn(500, every_s=0.1)
+
+    assert member.pipeline.waits_for == "dead_letter_storm"
+    assert len(member.letters.topic) == 99
+
+
+def test_rejected_batch_is_halved_until_the_guilty_call_stands_alone() -> None:
+    """The others of its batch are delivered, in their order."""
+    member = Member(Setup(batching=Batching(max_calls=8, max_bytes=100_000, max_age_s=0.2)))
+
+    def rejects_m4(body: bytes) -> Answer:
+        return an_answer(400 if "m4" in ids_in(body) else 200)
+
+    member.seg.seg = rejects_m4
+    member.source.append(*(a_record(offset, value=page(offset)) for offset in range(8)))
+
+    member.turn(30, every_s=0.1)
+
+    assert [4] == [letter.record.offset for letter in member.letters.topic]
+    taken = [name for ids in member.sent if "m4" not in ids for name in ids]
+    assert ["m0", "m1", "m2", "m3", "m5", "m6", "m7"] == taken
+    assert member.committed == 8
+
+
+@pytest.mark.parametrize(
+    ("ordering", "at_once"),
+    [("key", [["m0"], ["m2"]]), ("user", [["m0"], ["m1"]]), ("partition", [["m0"]])],
+)
+def test_only_what_must_be_in_order_waits(ordering: str, at_once: list[list[str]]) -> None:
+    """Three calls: the first two share a key, the first and the last a user."""
+    member = Member(Setup(ordering=ordering))
+    member.seg.seg = silent
+    member.source.append(
+        a_record(0, key=b"a", value=page(0, user="u")),
+        a_record(1, key=b"a", value=page(1, user="v")),
+        a_record(2, key=b"b", value=page(2, user="u")),
+    )
+
+    member.turn(5)
+
+    assert at_once == member.sent
+
+
+def test_calls_of_one_key_keep_their_order_across_a_retry() -> None:
+    """The second waits for as long as the first is tried again."""
+    member = Member()
+    answers = [an_answer(503), an_answer(503), *[an_answer()] * 3]
+    member.seg.seg = lambda _body: answers.pop(0)
+    member.source.append(*(a_record(offset, value=page(offset)) for offset in range(2)))
+
+    member.turn(200, every_s=0.1)
+
+    assert [["m0"], ["m0"], ["m0"], ["m1"]] == member.sent
+    assert len({request.idempotency_key for request in member.seg.requests[:3]}) == 1
+
+
+def test_refused_commit_is_due_again() -> None:
+    """Nothing is forgotten: the next one says it all."""
+    member = Member()
+    member.source.refusal = "COORDINATOR_NOT_AVAILABLE"
+    member.source.append(a_record(0, value=page(0)))
+    member.turn(30, every_s=0.1)
+    assert member.committed is None
+
+    member.source.refusal = None
+    member.turn(60, every_s=0.1)
+
+    assert member.committed == 1
+
+
+def test_offset_that_the_client_delivers_twice_is_sent_once() -> None:
+    """The client may repeat itself after an incremental assignment (PostHog/posthog#95009)."""
+    member = Member()
+    member.source.append(a_record(0, value=page(0)), a_record(1, value=page(1)))
+    member.turn(5, every_s=0.1)
+
+    member.source._next[P0] = 0
+    member.turn(30, every_s=0.1)
+
+    assert [["m0"], ["m1"]] == member.sent
+    assert member.tally.records_skipped == 2
+
+
+def test_every_record_ends_in_exactly_one_counted_outcome() -> None:
+    """Received = delivered + ignored + dead-lettered + handed over + in flight."""
+    member = Member()
+    values = [page(0), POISON, None, group(), orjson.dumps({"type": "page"}), page(5)]
+    member.source.append(*(a_record(offset, value=value) for offset, value in enumerate(values)))
+
+    for _ in range(30):
+        member.turn(every_s=0.1)
+        assert member.tally.records_received == (
+            member.tally.outcomes + member.tally.records_in_flight
+        )
+
+    assert member.tally.outcomes == len(values)
