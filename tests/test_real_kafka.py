@@ -8,10 +8,11 @@ import select
 import subprocess
 import sys
 from contextlib import contextmanager
+from threading import Event
 from typing import TYPE_CHECKING
 
 import pytest
-from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from consumer.timing import SystemClock
@@ -72,8 +73,22 @@ class Member:
 
     def committed(self) -> tuple[int, str | None]:
         """Return the offset and the metadata that the group committed for partition 0."""
-        [found] = self.consumer.committed([TopicPartition(self._topic, 0)], timeout=LIMIT_S)
-        return found.offset, found.metadata
+        clock = SystemClock()
+        deadline_s = clock.monotonic_s() + LIMIT_S
+        while True:
+            try:
+                [found] = self.consumer.committed([TopicPartition(self._topic, 0)], timeout=LIMIT_S)
+            except KafkaException as error:
+                # A coordinator that has just come back says so until it has loaded its log.
+                loading = error.args[0].code() in {
+                    KafkaError.NOT_COORDINATOR,
+                    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+                }
+                if not loading or clock.monotonic_s() > deadline_s:
+                    raise
+                Event().wait(0.1)
+            else:
+                return found.offset, found.metadata
 
     def _revoked(self, _: Consumer, partitions: Sequence[TopicPartition]) -> None:
         self.taken.extend(it.partition for it in partitions)
