@@ -34,7 +34,8 @@ lint: $(READY) ## Check style and types.
 bench: $(READY) ## Measure against the bare libraries.
 	@$(BIN)/python -m benchmarks
 
-soak: $(READY) ## Ten minutes of kills, rebalances and outages, then the figures (SOAK="--seconds 60").
+soak: $(READY) ## The long tests, and ten minutes of kills and outages (SOAK="--seconds 60").
+	@SEG_TEST_SOAK=1 $(BIN)/python -m pytest tests/kafka
 	@$(BIN)/python -m tests.soak $(SOAK)
 
 kafka-up: $(READY) ## Start a real Kafka that stays, and print its address (needs java and mvn).
