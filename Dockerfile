@@ -12,8 +12,8 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=igno
 # The packages change seldom: they are a layer of their own.
 COPY requirements/run.txt requirements/build.txt requirements/
 RUN python -m venv --without-pip /opt/seg-consumer \
- && python -m pip --python /opt/seg-consumer/bin/python install --require-hashes --only-binary :all: -r requirements/run.txt \
- && python -m pip install --require-hashes --only-binary :all: -r requirements/build.txt
+ && python -m pip --python /opt/seg-consumer/bin/python install --no-deps --require-hashes --only-binary :all: -r requirements/run.txt \
+ && python -m pip install --no-deps --require-hashes --only-binary :all: -r requirements/build.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY schemas/ schemas/
 COPY consumer/ consumer/

