@@ -193,7 +193,6 @@ def client_options(settings: DeliverySettings) -> ClientOptions:
         user_agent=f"seg-consumer/{VERSION}",
         connect_timeout_s=settings.connect_timeout_s,
         timeout_s=settings.timeout_s,
-        max_in_flight=settings.max_in_flight,
         ca_file=settings.ca_file or _system_ca_file(),
         # An endpoint without TLS is on this machine: the settings take no other.
         direct=urlsplit(settings.endpoint).scheme == "http",

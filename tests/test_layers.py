@@ -35,7 +35,7 @@ LIBRARIES = {
     "httptools": ("sandbox",),
     "orjson": ("",),  # JSON is everybody's
     "prometheus_client": ("exposition",),
-    "pycurl": ("seg.client",),
+    "pycurl": ("seg.client", "seg.pools"),
     "pydantic": ("settings",),
     "pydantic_core": ("settings",),
     "pydantic_settings": ("settings",),

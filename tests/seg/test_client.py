@@ -38,7 +38,6 @@ def options(url: str) -> ClientOptions:
         user_agent="seg-consumer/test",
         connect_timeout_s=5.0,
         timeout_s=10.0,
-        max_in_flight=2_000,
         ca_file=None,
         direct=True,
     )
