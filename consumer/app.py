@@ -132,6 +132,7 @@ class App:
         self._published_s = now_s
         ledgers = parts.gauged.assignment.ledgers
         gauges.refresh(tally, parts.gauged)
+        parts.dead_letters.expect({partition.topic for partition in ledgers})
         if ledgers and now_s - self._lag_s >= LAG_S:
             self._lag_s = now_s
             now_ms = self._clock.wall_s() * 1000

@@ -2,8 +2,9 @@
 
 A letter keeps its record's key, value and headers, and gains the headers below; so it can be
 replayed unchanged. It counts as stored when all replicas have it (idempotent, acks=all). A
-refused write is tried again for as long as it takes: nothing is finished, so nothing is lost,
-and the pipeline stops reading when many wait.
+refused write is tried again for as long as it takes, and a letter whose topic is not there yet
+waits for it: nothing is finished, so nothing is lost, and the pipeline stops reading when many
+wait.
 """
 
 from __future__ import annotations
@@ -15,9 +16,12 @@ from typing import TYPE_CHECKING
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from consumer.kafka.config import make, producer_config
+from consumer.kafka.graves import Graves
 from consumer.kafka.problems import Problems
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from structlog.typing import FilteringBoundLogger
 
     from consumer.metrics import Tally
@@ -80,6 +84,8 @@ class KafkaDeadLetters:
         self._log = log
         self._problems = Problems(tally, log)
         self._producer = make(Producer, producer_config(kafka), error_cb=self._problems.note)
+        self._graves = Graves(settings, kafka, tally=tally, clock=clock, log=log)
+        self._homeless: dict[str, list[DeadLetter]] = {}  # by the topic of their records
         self._under_way = 0
         self._stored: list[DeadLetter] = []
         self._refused: deque[tuple[float, DeadLetter]] = deque()  # by when to try again
@@ -87,12 +93,21 @@ class KafkaDeadLetters:
     @property
     def pending(self) -> int:
         """How many letters are not stored yet."""
-        return self._under_way + len(self._refused) + len(self._stored)
+        homeless = sum(map(len, self._homeless.values()))
+        return self._under_way + homeless + len(self._refused) + len(self._stored)
+
+    def expect(self, sources: Iterable[str]) -> None:
+        """See to it, without waiting, that the letters of the topics *sources* have a topic."""
+        for source in sources:
+            self._graves.has(topic_of(self._settings, source), source)
 
     def put(self, letter: DeadLetter) -> None:
         """Start to store *letter*."""
         record = letter.record
         topic = topic_of(self._settings, record.partition.topic)
+        if not self._graves.has(topic, record.partition.topic):
+            self._homeless.setdefault(record.partition.topic, []).append(letter)
+            return
         try:
             self._producer.produce(
                 topic,
@@ -117,6 +132,10 @@ class KafkaDeadLetters:
         self._producer.poll(0)
         self._problems.raise_fatal()
         now_s = self._clock.monotonic_s()
+        for source in list(self._homeless):
+            if self._graves.has(topic_of(self._settings, source), source):
+                for letter in self._homeless.pop(source):
+                    self.put(letter)
         while self._refused and self._refused[0][0] <= now_s:
             self.put(self._refused.popleft()[1])
         stored, self._stored = self._stored, []
@@ -125,6 +144,7 @@ class KafkaDeadLetters:
     def set_credentials(self, username: str, password: str) -> None:
         """Log in with these from the next connection on."""
         self._producer.set_sasl_credentials(username, password)
+        self._graves.set_credentials(username, password)
 
     def close(self) -> None:
         """Wait a little for what is under way; what is not acknowledged is not finished."""

@@ -9,12 +9,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.cimpl import NewTopic
-
 from consumer.errors import StartError
 from consumer.kafka.config import NO_DEAD_LETTERS
 from consumer.kafka.dead_letters import topic_of
+from consumer.kafka.graves import create
 from consumer.kafka.inspect import (
     ASK_TIMEOUT_S,
     Cluster,
@@ -22,7 +20,6 @@ from consumer.kafka.inspect import (
     group_problem,
     topic_problem,
 )
-from consumer.kafka.problems import code_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,15 +28,6 @@ if TYPE_CHECKING:
 
     from consumer.settings import DeadLetterSettings, KafkaSettings
     from consumer.timing import Clock
-
-HEADERS_BYTES = 65_536
-"""What the headers of a dead letter may add to a record."""
-
-_MAY_EXIST = frozenset({KafkaError.TOPIC_ALREADY_EXISTS})
-_CANNOT_SAY = frozenset({KafkaError._UNSUPPORTED_FEATURE})  # noqa: SLF001 - its public name
-_NOT_PERMITTED = frozenset(
-    {KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED}
-)
 
 
 def check_start(
@@ -54,7 +42,7 @@ def check_start(
     matched = matching(kafka.topics, cluster.reach(ASK_TIMEOUT_S))
     wanted = [name for name in kafka.topics if not name.startswith("^")]
     graves = {topic_of(dead_letter, name): name for name in [*wanted, *matched]}
-    for grave in graves.keys() & set(matched):
+    for grave in matching(kafka.topics, filter(None, [dead_letter.topic])):
         raise StartError(
             f"the dead-letter topic {grave} is one that SEG_KAFKA__TOPICS takes in: dead letters "
             "would be read as events. Set SEG_DEAD_LETTER__TOPIC to a name that no pattern "
@@ -70,7 +58,7 @@ def check_start(
         raise StartError("; ".join(found))
     for grave, source in graves.items():
         if topics[grave].state == "missing":
-            _create(cluster, grave, source, log)
+            create(cluster, grave, source, log)
 
 
 def matching(topics: Iterable[str], visible: Iterable[str]) -> list[str]:
@@ -90,31 +78,3 @@ def matching(topics: Iterable[str], visible: Iterable[str]) -> list[str]:
         for name in visible
         if not re.search(NO_DEAD_LETTERS, name) and any(it.search(name) for it in patterns)
     ]
-
-
-def _create(cluster: Cluster, grave: str, source: str, log: FilteringBoundLogger) -> None:
-    """Make the dead-letter topic: it takes the largest record of its source with our headers."""
-    size = cluster.largest_record_bytes(source)
-    new = NewTopic(
-        grave,
-        num_partitions=1,
-        replication_factor=-1,
-        config={} if size is None else {"max.message.bytes": str(size + HEADERS_BYTES)},
-    )
-    try:
-        cluster.admin.create_topics([new], request_timeout=ASK_TIMEOUT_S)[grave].result()
-    except KafkaException as error:
-        code = error.args[0].code()
-        if code in _MAY_EXIST:
-            return
-        if code in _CANNOT_SAY:
-            log.info("dead_letter_topic_left_to_the_broker", topic=grave)
-            return
-        advice = (
-            "grant the principal CREATE on it, or create it and set SEG_DEAD_LETTER__CREATE to"
-            " false"
-            if code in _NOT_PERMITTED
-            else code_of(error)
-        )
-        raise StartError(f"the dead-letter topic {grave} cannot be made: {advice}") from error
-    log.info("dead_letter_topic_made", topic=grave)

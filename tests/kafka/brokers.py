@@ -103,3 +103,9 @@ def commit(broker: Broker, group: str, topic: str, partition: int, offset: int) 
     place = TopicPartition(topic, partition, offset)
     consumer.commit(offsets=[place], asynchronous=False)
     consumer.close()
+
+
+def topics_of(broker: Broker) -> set[str]:
+    """Return the topics that *broker* has."""
+    admin = AdminClient({"bootstrap.servers": broker.bootstrap, "log_level": 0})
+    return set(admin.list_topics(timeout=LIMIT_S).topics)

@@ -13,6 +13,7 @@ from consumer.kafka.embedded import EmbeddedBroker
 from consumer.kafka.mock_cluster import API_KEYS
 from tests.kafka.brokers import Broker, Embedded, Real
 from tests.kafka.member import Member, settings_for
+from tests.kafka.writer import Writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -73,5 +74,18 @@ def join() -> Iterator[Callable[..., Member]]:
             member = Member(settings_for(broker, topics, **variables))
             stack.callback(member.kill)
             return member
+
+        yield make
+
+
+@pytest.fixture
+def write() -> Iterator[Callable[..., Writer]]:
+    """Give a function that makes a writer of dead letters, closed at the end of the test."""
+    with ExitStack() as stack:
+
+        def make(broker: Broker, topic: str, **variables: str) -> Writer:
+            writer = Writer(broker, topic, **variables)
+            stack.callback(writer.letters.close)
+            return writer
 
         yield make

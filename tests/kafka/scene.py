@@ -78,7 +78,7 @@ class Scene:
         kafka = settings_for(self.broker, self.topic).kafka
         producer = TopicProducer(kafka, self.topic)
         for fact in facts:
-            producer.put(_record(fact))
+            producer.put(record_of(fact))
         producer.close()
         self.written = {
             (record.partition.number, record.offset): _written(record.headers)
@@ -203,7 +203,8 @@ def _call(event: str, user: str, message_id: str) -> Object:
     }
 
 
-def _record(fact: Written) -> Outgoing:
+def record_of(fact: Written) -> Outgoing:
+    """Return the record of *fact*; its headers tell it again."""
     kind, user, message_id = fact
     event = "Product Viewed" if kind == "call" else "Nobody's Event"
     value = _encode(_call(event, user, message_id))

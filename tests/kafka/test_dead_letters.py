@@ -5,90 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-import structlog
 
-from consumer.errors import DeadLetterReason
-from consumer.kafka.dead_letters import PREFIX, RETRY_AFTER_S, KafkaDeadLetters
+from consumer.kafka.dead_letters import PREFIX, RETRY_AFTER_S
 from consumer.kafka.read import read_topic
-from consumer.ledger import Ledger
-from consumer.metrics import Tally
-from consumer.model import DeadLetter, Headers, Partition, Record
-from consumer.timing import SystemClock
 from tests.kafka.brokers import Broker, Embedded, Real
-from tests.kafka.member import settings_for
 from tests.kafka.program import eventually, pause
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
+    from consumer.model import Headers
+    from tests.kafka.writer import Writer
     from tests.kafka_real.cluster import Kafka
 
 pytest_plugins = ["tests.kafka_real.fixtures"]
 
 pytestmark = pytest.mark.timeout(60, func_only=True)
-
-
-class Shifted(SystemClock):
-    """The machine's clock, put forward by hand."""
-
-    ahead_s = 0.0
-
-    def monotonic_s(self) -> float:
-        """Return the machine's time and what it was put forward."""
-        return super().monotonic_s() + self.ahead_s
-
-
-class Writer:
-    """A writer of dead letters and what its surroundings saw."""
-
-    def __init__(self, broker: Broker, topic: str, **variables: str) -> None:
-        settings = settings_for(broker, topic, **variables)
-        self.topic = topic
-        self.kafka = settings.kafka
-        self.tally = Tally()
-        self.clock = Shifted()
-        self.stored: list[DeadLetter] = []
-        log = structlog.wrap_logger(structlog.testing.CapturingLogger(), processors=[])
-        self.letters = KafkaDeadLetters(
-            settings.dead_letter,
-            settings.kafka,
-            version="1.2.3",
-            tally=self.tally,
-            clock=self.clock,
-            log=log,
-        )
-
-    def put(
-        self, offset: int, key: bytes | None, value: bytes | None, headers: Headers | None
-    ) -> DeadLetter:
-        """Give it a record of this topic; return the letter."""
-        record = Record(Partition(self.topic, 0), offset, 1_700_000_000_000, key, value, headers)
-        letter = DeadLetter(record, Ledger(), DeadLetterReason.BAD_AVRO, "expected Avro", 0, None)
-        self.letters.put(letter)
-        return letter
-
-    def wait(self, many: int) -> None:
-        """Return when so many letters are stored."""
-        eventually(lambda: self.look() >= many)
-
-    def look(self) -> int:
-        """Return how many letters are stored by now."""
-        self.stored += self.letters.stored()
-        return len(self.stored)
-
-
-@pytest.fixture
-def write() -> Iterator[Callable[..., Writer]]:
-    """Give a function that makes a writer, closed at the end of the test."""
-    writers: list[Writer] = []
-
-    def make(broker: Broker, topic: str, **variables: str) -> Writer:
-        writers.append(Writer(broker, topic, **variables))
-        return writers[-1]
-
-    yield make
-    for writer in writers:
-        writer.letters.close()
 
 
 def test_a_record_is_kept_byte_for_byte(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 import structlog
-from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
+from confluent_kafka.admin import ConfigResource, ResourceType
 
 from consumer.errors import StartError
 from consumer.kafka.start import check_start
 from consumer.timing import SystemClock
-from tests.kafka.brokers import LIMIT_S, Broker, Embedded, Real
+from tests.kafka.brokers import LIMIT_S, Broker, Embedded, Real, topics_of
 from tests.kafka.member import settings_for
 
 pytest_plugins = ["tests.kafka_real.fixtures"]
@@ -22,11 +22,6 @@ def check(broker: Broker, topics: str, **variables: str) -> None:
     settings = settings_for(broker, topics, **variables)
     log = structlog.wrap_logger(structlog.testing.CapturingLogger(), processors=[])
     check_start(settings.kafka, settings.dead_letter, SystemClock(), log)
-
-
-def topics_of(broker: Broker) -> set[str]:
-    """Return the topics that *broker* has."""
-    return set(AdminClient({"bootstrap.servers": broker.bootstrap}).list_topics(timeout=10).topics)
 
 
 def test_a_missing_topic_is_named(broker: Broker, topic: str) -> None:
@@ -91,17 +86,20 @@ class TestDeadLetterTopic:
         found = broker.admin.describe_configs([resource])[resource].result(LIMIT_S)
         assert int(found["max.message.bytes"].value or "0") == 2_000_000 + 65_536
 
+    @pytest.mark.parametrize("there", [["{0}", "{0}-graves"], ["{0}"], []])
     @pytest.mark.parametrize("name", ["{0}-graves", "{0}-graves.dead"])
     def test_one_that_would_be_read_again_is_refused(
-        self, broker: Broker, topic: str, name: str
+        self, broker: Broker, topic: str, name: str, there: list[str]
     ) -> None:
-        """A letter that comes back as an event would die for ever."""
+        """A letter that comes back as an event would die for ever; also before it exists."""
         grave = name.format(topic)
-        broker.create_topic(topic, 1)
-        broker.create_topic(grave, 1)
+        for existing in there:
+            broker.create_topic(existing.format(topic), 1)
 
         with pytest.raises(StartError, match=f"^the dead-letter topic {grave} is one that SEG_KA"):
             check(broker, f"^{topic}", SEG_DEAD_LETTER__TOPIC=grave)
+
+        assert (grave in topics_of(broker)) == (grave in [it.format(topic) for it in there])
 
 
 def test_a_pattern_that_is_none_is_said_in_a_sentence(broker: Broker, topic: str) -> None:

@@ -1,0 +1,131 @@
+"""The dead-letter topics: what they must be like, and that they are there.
+
+Those of the topics that the settings name are looked at before the first record is read. A pattern
+takes in topics that appear later; theirs are looked at then, by a thread of its own: the brokers
+may be away, and the loop must turn.
+"""
+
+from __future__ import annotations
+
+from threading import Thread
+from typing import TYPE_CHECKING
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.cimpl import NewTopic
+
+from consumer.errors import StartError
+from consumer.kafka.inspect import ASK_TIMEOUT_S, Cluster, grave_problem
+from consumer.kafka.problems import code_of
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
+
+    from consumer.metrics import Tally
+    from consumer.settings import DeadLetterSettings, KafkaSettings
+    from consumer.timing import Clock
+
+HEADERS_BYTES = 65_536
+"""What the headers of a dead letter may add to a record."""
+LOOK_AGAIN_S = 5.0
+"""How long one that cannot be used is left alone."""
+
+_MAY_EXIST = frozenset({KafkaError.TOPIC_ALREADY_EXISTS})
+_CANNOT_SAY = frozenset({KafkaError._UNSUPPORTED_FEATURE})  # noqa: SLF001 - its public name
+_NOT_PERMITTED = frozenset(
+    {KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED}
+)
+
+
+def create(cluster: Cluster, grave: str, source: str, log: FilteringBoundLogger) -> None:
+    """Make the topic *grave*: it takes the largest record of *source* with our headers.
+
+    Raises:
+        StartError: the brokers refuse; with what to do.
+    """
+    size = cluster.largest_record_bytes(source)
+    new = NewTopic(
+        grave,
+        num_partitions=1,
+        replication_factor=-1,
+        config={} if size is None else {"max.message.bytes": str(size + HEADERS_BYTES)},
+    )
+    try:
+        cluster.admin.create_topics([new], request_timeout=ASK_TIMEOUT_S)[grave].result()
+    except KafkaException as error:
+        code = error.args[0].code()
+        if code in _MAY_EXIST:
+            return
+        if code in _CANNOT_SAY:
+            log.info("dead_letter_topic_left_to_the_broker", topic=grave)
+            return
+        advice = (
+            "grant the principal CREATE on it, or create it and set SEG_DEAD_LETTER__CREATE to"
+            " false"
+            if code in _NOT_PERMITTED
+            else code_of(error)
+        )
+        raise StartError(f"the dead-letter topic {grave} cannot be made: {advice}") from error
+    log.info("dead_letter_topic_made", topic=grave)
+
+
+class Graves:
+    """Which dead-letter topics can be used, where a pattern may take in new topics at any time.
+
+    One that cannot be used holds only its own letters and is looked at again until it can: what a
+    new topic lacks must not harm those that were read before it.
+    """
+
+    def __init__(
+        self,
+        settings: DeadLetterSettings,
+        kafka: KafkaSettings,
+        *,
+        tally: Tally,
+        clock: Clock,
+        log: FilteringBoundLogger,
+    ) -> None:
+        self._settings = settings
+        self._kafka = kafka
+        self._tally = tally
+        self._clock = clock
+        self._log = log
+        self._all_named = not any(name.startswith("^") for name in kafka.topics)
+        self._credentials: tuple[str, str] | None = None
+        self._usable: set[str] = set()
+        self._look_at_s: dict[str, float] = {}
+        self._look: Thread | None = None  # one at a time
+
+    def has(self, grave: str, source: str) -> bool:
+        """Tell whether letters of *source* can go to *grave*; where not, it is seen to."""
+        if self._all_named or grave in self._usable:
+            return True
+        now_s = self._clock.monotonic_s()
+        if now_s < self._look_at_s.get(grave, now_s) or (self._look and self._look.is_alive()):
+            return False
+        if grave in self._look_at_s:  # so the last look has found it wanting
+            self._tally.dead_letter_write_failures += 1
+        self._look_at_s[grave] = now_s + LOOK_AGAIN_S
+        self._look = Thread(target=self._see_to, args=(grave, source), daemon=True)
+        self._look.start()
+        return False
+
+    def set_credentials(self, username: str, password: str) -> None:
+        """Log in with these from the next look on."""
+        self._credentials = username, password
+
+    def _see_to(self, grave: str, source: str) -> None:
+        """Make *grave* where it is missing; of what the loop uses, touch only the set."""
+        cluster = Cluster(self._kafka, self._clock)
+        if self._credentials is not None:
+            cluster.admin.set_sasl_credentials(*self._credentials)
+        try:
+            topic = cluster.topics([grave])[grave]
+            problem = grave_problem(grave, topic, create=self._settings.create)
+            if problem is None and topic.state == "missing":
+                create(cluster, grave, source, self._log)
+        except StartError as error:
+            problem = str(error)
+        if problem is None:
+            self._usable.add(grave)
+        else:
+            self._log.warning("dead_letter_topic_not_usable", reason=problem, topic=grave)
