@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from typing import TYPE_CHECKING, cast
 
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, TopicPartition
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
     from consumer.ledger import Checkpoint
     from consumer.model import Headers
+
+_GROUP_METADATA = b"CGMDv2:"
+"""What librdkafka begins a consumer group's metadata with; the generation comes next."""
 
 
 def record_of(message: Message, partition: Partition) -> Record:
@@ -44,3 +48,15 @@ def offsets_of(checkpoints: Mapping[Partition, Checkpoint]) -> list[TopicPartiti
         )
         for partition, checkpoint in checkpoints.items()
     ]
+
+
+def generation_of(metadata: bytes) -> int | None:
+    """Return the group's generation, which a coordinator counts from 1, out of its *metadata*.
+
+    It is less than that before the coordinator has answered; None where a later librdkafka writes
+    it in another form.
+    """
+    if not metadata.startswith(_GROUP_METADATA):
+        return None
+    (generation,) = struct.unpack_from("=i", metadata, len(_GROUP_METADATA))
+    return int(generation)

@@ -24,7 +24,7 @@ from confluent_kafka import (
 from consumer.kafka.config import consumer_config, is_cooperative, make
 from consumer.kafka.positions import Positions
 from consumer.kafka.problems import Problems, code_of
-from consumer.kafka.records import offsets_of, place_of, record_of
+from consumer.kafka.records import generation_of, offsets_of, place_of, record_of
 from consumer.model import Partition
 
 if TYPE_CHECKING:
@@ -155,8 +155,13 @@ class KafkaSource:
 
     @property
     def is_member(self) -> bool:
-        """True once the group has taken this consumer in, with partitions or without."""
-        return bool(self._consumer.memberid())
+        """True once the group has taken this consumer in, with partitions or without.
+
+        A member id says too little: by KIP-848 the client gives it to itself, and a coordinator
+        gives one to who has yet to join. The generation comes with the answer that lets it in.
+        """
+        generation = generation_of(self._consumer.consumer_group_metadata())
+        return bool(self._consumer.memberid()) if generation is None else generation > 0
 
     def close(self) -> None:
         """Leave the group; the listener is told of what was still owned."""

@@ -13,11 +13,11 @@ import pytest
 from confluent_kafka import KafkaError
 
 from consumer.errors import StartError
-from consumer.kafka import positions
+from consumer.kafka import positions, records
 from consumer.model import Partition
 from consumer.sandbox import Sandbox
 from tests.kafka.brokers import Embedded, committed
-from tests.kafka.member import produce, turns, until
+from tests.kafka.member import PROTOCOLS, produce, turns, until
 from tests.kafka.program import conserved, eventually, pause, total
 from tests.kafka.scene import Scene, Written, options
 
@@ -195,6 +195,42 @@ class TestAssignment:
         until(lambda: bool(second.records), second)
 
         assert second.values == [b"next"]
+
+
+class TestMembership:
+    """Whether the group has taken a member in: what readiness says of one without partitions."""
+
+    @pytest.mark.parametrize("protocol", PROTOCOLS)
+    def test_who_was_not_answered_is_no_member(
+        self, faulty: Embedded, topic: str, join: Join, protocol: str
+    ) -> None:
+        """Whatever id it goes by; once the coordinator answers it is one, with work or without."""
+        faulty.create_topic(topic, 1)
+        first = join(faulty, topic, **PROTOCOLS[protocol])
+        until(lambda: first.owned == {0}, first)
+        join_request = "ConsumerGroupHeartbeat" if protocol == "consumer" else "JoinGroup"
+        loading = [KafkaError.COORDINATOR_LOAD_IN_PROGRESS] * 200
+        faulty.broker.call("push_errors", join_request, *loading)
+        spare = join(faulty, topic, **PROTOCOLS[protocol])
+        turns(0.5, spare)
+        too_early = spare.source.is_member
+        faulty.broker.call("clear_errors", join_request)
+        until(lambda: spare.source.is_member, first, spare)
+
+        assert not too_early
+        assert sorted([*first.owned, *spare.owned]) == [0]
+
+    def test_a_form_that_is_not_known_leaves_the_member_s_id(
+        self, faulty: Embedded, topic: str, join: Join, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A later librdkafka may write its metadata in another way: nobody waits for ever."""
+        monkeypatch.setattr(records, "_GROUP_METADATA", b"CGMDv9:")
+        faulty.create_topic(topic, 1)
+        member = join(faulty, topic)
+        before = member.source.is_member
+        until(lambda: member.source.is_member, member)
+
+        assert not before
 
 
 class TestReading:
