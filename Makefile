@@ -13,7 +13,7 @@ $(READY): requirements/dev.txt pyproject.toml
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-.PHONY: help setup demo test lint bench soak kafka-up kafka-down chart-tools chart-test dashboards docs format lock clean
+.PHONY: help setup demo test lint bench bench-memory soak kafka-up kafka-down chart-tools chart-test dashboards docs format lock clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -31,8 +31,11 @@ lint: $(READY) ## Check style and types.
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-bench: $(READY) ## Measure against the bare libraries.
-	@$(BIN)/python -m benchmarks
+bench: $(READY) ## Measure against the bare libraries and others (BENCH="--only scale --json").
+	@$(BIN)/python -m benchmarks $(BENCH)
+
+bench-memory: $(READY) ## Watch memory with a full window for ten minutes.
+	@$(BIN)/python -m benchmarks.memory --seconds 600
 
 soak: $(READY) ## The long tests, and ten minutes of kills and outages (SOAK="--seconds 60").
 	@SEG_TEST_SOAK=1 $(BIN)/python -m pytest tests/kafka
@@ -69,6 +72,7 @@ lock: $(READY) ## Resolve the dependencies anew, with hashes.
 	@$(RESOLVE) -c requirements/run.txt --group pyproject.toml:dev pyproject.toml -o requirements/dev.txt
 	@$(RESOLVE) -c requirements/dev.txt requirements/build.in -o requirements/build.txt
 	@$(RESOLVE) requirements/chart.in -o requirements/chart.txt
+	@$(RESOLVE) requirements/bench.in -o requirements/bench.txt
 
 clean: ## Remove what the targets made.
 	rm -rf $(VENV) .tools .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage dist

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import sys
+import time
 from random import Random
 from typing import TYPE_CHECKING
 
 import orjson
 
-from benchmarks.measure import Usage, say
+from benchmarks.measure import Job, Usage, job, say
 from consumer import logs
 from consumer.app import App
 from consumer.demo import WEBSITE_ID
-from consumer.kafka.embedded import CONFIG
 from consumer.settings import load
 from consumer.timing import SystemClock
 
@@ -20,36 +20,75 @@ if TYPE_CHECKING:
     from consumer.metrics import Tally
 
 
-def run(bootstrap: str, topic: str, url: str, number: int, batch: int) -> None:
-    """Consume *number* events of *topic* and deliver them to *url*, *batch* a request."""
+class Watch:
+    """Looks at the tally after each turn."""
+
+    def __init__(self, events: int) -> None:
+        self._events = events
+        self._usage: Usage | None = None  # from the first record on
+        self._subscribed_s = 0.0
+        self._assigned_s = 0.0
+        self._delivered_s = 0.0
+
+    def finished(self, tally: Tally) -> bool:
+        """Note when things happened, and tell whether all is done."""
+        if not self._delivered_s:
+            self._note(tally)
+        return bool(self._events) and tally.outcomes >= self._events
+
+    def figures(self, tally: Tally) -> dict[str, float]:
+        """Return what was used up to now."""
+        if self._usage is None:
+            raise RuntimeError("no event came")
+        return self._usage.figures(tally.outcomes) | {
+            "join_s": self._assigned_s - self._subscribed_s,
+            "delivered_s": self._delivered_s,
+        }
+
+    def _note(self, tally: Tally) -> None:
+        now_s = time.monotonic()
+        self._subscribed_s = self._subscribed_s or now_s
+        if not self._assigned_s and tally.rebalances["assigned",]:
+            self._assigned_s = now_s
+            if not self._events:
+                say({"assigned_s": now_s})  # whoever ends us may wait for it
+        if self._usage is None and tally.records_received:
+            self._usage = Usage()
+        if tally.calls_delivered:
+            self._delivered_s = now_s
+
+
+def run(todo: Job) -> None:
+    """Consume the events of a topic and deliver them."""
     clock = SystemClock()
     logs.configure(level="error", layout=None, stream=sys.stderr, clock=clock)
     settings = load(
         env={
-            "SEG_KAFKA__BOOTSTRAP_SERVERS": bootstrap,
-            "SEG_KAFKA__TOPICS": topic,
-            "SEG_KAFKA__GROUP_ID": "ours",
-            "SEG_KAFKA__CONFIG": orjson.dumps(CONFIG).decode(),
-            "SEG_DELIVERY__ENDPOINT": url,
+            "SEG_KAFKA__BOOTSTRAP_SERVERS": todo.bootstrap,
+            "SEG_KAFKA__TOPICS": todo.topic,
+            "SEG_KAFKA__GROUP_ID": todo.group,
+            "SEG_KAFKA__CONFIG": orjson.dumps(todo.config).decode(),
+            "SEG_SCHEMA_REGISTRY__URL": todo.registry,
+            "SEG_DELIVERY__ENDPOINT": todo.url,
             "SEG_DELIVERY__WEBSITE_ID": WEBSITE_ID,
-            "SEG_DELIVERY__MODE": "single" if batch == 1 else "batch",
-            "SEG_DELIVERY__BATCH_MAX_CALLS": str(batch),
+            "SEG_DELIVERY__MODE": "single" if todo.batch == 1 else "batch",
+            "SEG_DELIVERY__BATCH_MAX_CALLS": str(todo.batch),
             "SEG_HTTP__HOST": "127.0.0.1",
             "SEG_HTTP__PORT": "0",
         }
     )
-    usage: Usage | None = None
+    watch, figures = Watch(todo.events), dict[str, float]()
 
-    def finished(tally: Tally) -> bool:
-        nonlocal usage
-        if usage is None and tally.records_received:
-            usage = Usage()
-        return tally.outcomes >= number
+    def until(tally: Tally) -> bool:
+        if finished := watch.finished(tally):
+            figures.update(watch.figures(tally))  # before the drain, as the others do
+        return finished
 
     app = App(settings, clock=clock, random=Random(1), log=logs.get().bind())  # noqa: S311 - jitter
-    app.run(finished)
-    say(usage, number)
+    app.stop_on_signals()
+    app.run(until)
+    say(figures or watch.figures(app.tally))
 
 
 if __name__ == "__main__":
-    run(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), int(sys.argv[5]))
+    run(job())

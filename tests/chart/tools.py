@@ -73,14 +73,26 @@ def checkers(*, fetch: bool) -> Path:
     Raises:
         ToolsUnavailableError: they are not here, or no package registry gives them.
     """
-    digest = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()[:12]
-    home = TOOLS / f"checkers-{digest}"
+    instead = None if fetch else "needs the chart's checkers: `make chart-test` gets them"
+    return environment("checkers", REQUIREMENTS, instead)
+
+
+def environment(name: str, requirements: Path, instead: str | None = None) -> Path:
+    """Return the folder of programs of the virtual environment *name* with *requirements*.
+
+    Where it is not here it is made, or *instead* is what the error says.
+
+    Raises:
+        ToolsUnavailableError: it is not here, or no package registry gives what it needs.
+    """
+    digest = hashlib.sha256(requirements.read_bytes()).hexdigest()[:12]
+    home = TOOLS / f"{name}-{digest}"
     if not (home / "ready").is_file():
-        if not fetch:
-            raise ToolsUnavailableError("needs the chart's checkers: `make chart-test` gets them")
+        if instead is not None:
+            raise ToolsUnavailableError(instead)
         shutil.rmtree(home, ignore_errors=True)  # what an interrupted fetch has left
         venv.create(home, with_pip=True)
-        _pip(home / "bin" / "python", "install", "--requirement", str(REQUIREMENTS))
+        _pip(home / "bin" / "python", "install", "--requirement", str(requirements))
         (home / "ready").touch()
     return home / "bin"
 

@@ -1,0 +1,76 @@
+"""The sink counts what it took, is late or away when told to, and tells how old calls are."""
+
+from __future__ import annotations
+
+import time
+import urllib.error
+import urllib.request
+from typing import TYPE_CHECKING
+
+import pytest
+
+from benchmarks.sink import SinkProcess
+from consumer.timing import SystemClock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CLOCK = SystemClock()
+
+
+def post(url: str, body: bytes = b"{}") -> int:
+    """POST *body*, and return the status."""
+    request = urllib.request.Request(url, data=body)  # noqa: S310 - our own
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+            status: int = answer.status
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code
+    return status
+
+
+@pytest.fixture
+def sink() -> Iterator[SinkProcess]:
+    """Give a sink that answers at once and tells ages."""
+    with SinkProcess(trace=True) as running:
+        yield running
+
+
+def test_requests_are_counted_and_questions_are_not(sink: SinkProcess) -> None:
+    """A POST counts, the GET that asks does not."""
+    assert [post(sink.url), post(sink.url), sink.counts()["requests"]] == [200, 200, 2]
+    assert sink.counts()["requests"] == 2
+
+
+def test_age_of_each_call_is_told_once(sink: SinkProcess) -> None:
+    """Every marked call of an array has its age, until it is asked for."""
+    born = time.monotonic_ns() - 50_000_000
+    post(sink.url, b'[{"messageId":"m-%d"},{"messageId": "m-%d"},{"a":1}]' % (born, born))
+
+    ages_ms = sink.counts()["ages_ms"]
+
+    assert len(ages_ms) == 2
+    assert all(50 <= age_ms < 1_000 for age_ms in ages_ms)
+    assert sink.counts()["ages_ms"] == []
+
+
+def test_slow_sink_answers_late() -> None:
+    """Latency is added to every answer."""
+    with SinkProcess(latency_ms=100) as sink:
+        start_s = CLOCK.monotonic_s()
+        post(sink.url)
+
+        assert CLOCK.monotonic_s() - start_s >= 0.1
+
+
+def test_sink_is_away_for_a_while_from_the_first_request_on() -> None:
+    """What is refused in an outage does not count as taken."""
+    with SinkProcess(outage_s=0.3) as sink:
+        start_s = CLOCK.monotonic_s()
+        assert post(sink.url) == 503
+        while post(sink.url) == 503:
+            pass
+
+        assert CLOCK.monotonic_s() - start_s >= 0.3
+        assert sink.counts()["requests"] == 1
