@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, cast
 from fastavro import schemaless_reader
 
 from consumer.avro import framing
+from consumer.avro.flat import UNUSUAL
 from consumer.avro.plan import make_plan
 from consumer.avro.schemas import index, read
 from consumer.avro.values import open_object
@@ -140,6 +141,15 @@ def _first_byte(value: bytes) -> str:
 
 
 def _read(plan: Plan, value: bytes, start: int) -> Event:
+    if plan.flat is not None:
+        try:
+            return plan.flat(value, start)
+        except UNUSUAL:
+            pass
+    return _read_carefully(plan, value, start)
+
+
+def _read_carefully(plan: Plan, value: bytes, start: int) -> Event:
     buffer = BytesIO(value)
     buffer.seek(start)
     try:

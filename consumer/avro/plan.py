@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, cast
 import orjson
 from fastavro import parse_schema
 
+from consumer.avro import flat
 from consumer.avro.rewrite import Rewriter, fields_of, unusable
 from consumer.avro.values import as_instant, as_is, as_object, as_value
 from consumer.model import Event
@@ -17,12 +18,19 @@ if TYPE_CHECKING:
 
     from fastavro.types import NamedSchemas
 
+    from consumer.avro.flat import FlatReader
     from consumer.avro.rewrite import Converter, Schema
 
 INSTANTS: Final = frozenset({"timestamp", "originalTimestamp", "sentAt", "receivedAt"})
 OBJECTS: Final = frozenset({"properties", "traits", "context", "integrations"})
 TEXTS: Final = frozenset(Event.__annotations__) - INSTANTS - OBJECTS
 FIELDS: Final = INSTANTS | OBJECTS | TEXTS
+
+_PURPOSES: Final = (
+    dict.fromkeys(INSTANTS, flat.INSTANT)
+    | dict.fromkeys(OBJECTS, flat.OBJECT)
+    | dict.fromkeys(TEXTS, flat.TEXT)
+)
 
 ALIASES: Final = {re.sub("([A-Z])", r"_\1", name).lower(): name for name in FIELDS}
 """Segment's spelling in warehouses, `user_id` for `userId`: the aliases of the canonical schema."""
@@ -41,6 +49,8 @@ class Plan(NamedTuple):
     """Text fields that may come as something else."""
     instants: tuple[str, ...]
     """Timestamps that may come as neither a number nor text."""
+    flat: FlatReader | None
+    """The fast way to do all that, where there is one."""
 
 
 def make_plan(schemas: Sequence[str]) -> Plan:
@@ -72,6 +82,7 @@ def make_plan(schemas: Sequence[str]) -> Plan:
         objects=_but(OBJECTS, {"null", "map", "record"}, kinds),
         texts=_but(TEXTS, {"null", "string", "enum", "bytes", "fixed"}, kinds),
         instants=_but(INSTANTS, {"null", "string", "int", "long"}, kinds),
+        flat=flat.reader(nodes, _PURPOSES),
     )
 
 

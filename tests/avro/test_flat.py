@@ -1,0 +1,189 @@
+"""The flat reader is the careful one, only faster: right, or out of the way."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from consumer.avro.decoder import _read_carefully
+from consumer.avro.flat import UNUSUAL
+from consumer.avro.plan import make_plan
+from consumer.errors import PoisonError
+from tests.avro.samples import CALL, CANONICAL_TEXT, TYPED_TEXT, datum, record
+
+if TYPE_CHECKING:
+    from consumer.avro.flat import FlatReader
+    from consumer.model import Event
+
+OBJECTS = ("properties", "traits", "context", "integrations")
+ODD_TEXT = record(
+    ("type", ["null", "string"]),
+    ("messageId", "string"),
+    ("userId", ["string", "null"]),
+    ("sentAt", ["null", "string", "long"]),
+    ("timestamp", "long"),
+    ("properties", "string"),
+    ("traits", ["bytes", "null", "string"]),
+    ("more", ["null", "boolean", "float", "double", "int", "long", "string", "bytes"]),
+    ("kind", {"type": "enum", "name": "Kind", "symbols": ["a", "b"]}),
+)
+"""What a flat record may hold besides what the canonical schema does."""
+SCHEMAS = {"canonical": CANONICAL_TEXT, "odd": ODD_TEXT}
+
+texts = st.text(max_size=200)
+times = st.integers(2**40, 2**41) | st.integers(-(2**63), 2**63 - 1)
+objects = st.dictionaries(texts, texts, max_size=4).map(orjson.dumps)
+json_texts = (
+    objects | objects | st.sampled_from([b"", b"null", b"[1]", b"{", b"\xff", b'{"a":1}  '])
+)
+canonical_calls = st.fixed_dictionaries(
+    {"type": st.sampled_from(["track", "identify", "alias"])},
+    optional=dict.fromkeys(("messageId", "userId", "event", "channel", "version"), texts)
+    | dict.fromkeys(("timestamp", "originalTimestamp", "sentAt", "receivedAt"), times)
+    | dict.fromkeys((*OBJECTS, "extra"), json_texts),
+)
+odd_calls = st.fixed_dictionaries(
+    {
+        "type": st.none() | texts,
+        "messageId": texts,
+        "userId": st.none() | texts,
+        "sentAt": st.none() | texts | times,
+        "timestamp": times,
+        "properties": json_texts.filter(lambda it: it != b"\xff").map(bytes.decode),
+        "traits": st.none() | json_texts,
+        "more": st.none() | st.booleans() | st.floats() | times | texts | json_texts,
+        "kind": st.sampled_from("ab"),
+    }
+)
+ODD_CALL = {
+    "type": "track",
+    "messageId": "m",
+    "userId": "u",
+    "sentAt": None,
+    "timestamp": 1_795_428_672_345,
+    "properties": '{"a":1}',
+    "traits": "{}",
+    "more": None,
+    "kind": "b",
+}
+DAMAGED: list[tuple[str, dict[str, Any]]] = [
+    ("canonical", {"type": "alias", "userId": "u", "version": "2", "timestamp": 2**41}),
+    ("canonical", {"type": "track", "properties": b'{"price":18.99}', "extra": b"x"}),
+    *(("odd", ODD_CALL | {"more": more}) for more in (None, True, 1.5, 5, "é", b"b", -(2**62))),
+    ("odd", ODD_CALL | {"sentAt": "s", "userId": None, "traits": None}),
+]
+EDGES = (0, 1, 2, 3, 4, 0x7F, 0x80, 0xFF)
+calls = st.tuples(st.just("canonical"), canonical_calls) | st.tuples(st.just("odd"), odd_calls)
+PLANS = {name: make_plan((text,)) for name, text in SCHEMAS.items()}
+
+
+def flat(name: str) -> FlatReader:
+    """Return the flat reader for the schema *name*."""
+    reader = PLANS[name].flat
+    assert reader is not None
+    return reader
+
+
+def fast(name: str, value: bytes) -> Event | None:
+    """Return what the flat reader makes of *value*; None where it is not its matter."""
+    try:
+        return flat(name)(value, 0)
+    except UNUSUAL:
+        return None
+
+
+def careful(name: str, value: bytes) -> Event | None:
+    """Return what the careful reader makes of *value*; None where it is poison."""
+    try:
+        return _read_carefully(PLANS[name], value, 0)
+    except PoisonError:
+        return None
+
+
+def canonical(**fields: object) -> bytes:
+    """Return the datum of an ordinary call, with some *fields* that are not."""
+    call = CALL | {name: orjson.dumps(CALL[name]) for name in OBJECTS if CALL[name]}
+    return datum(CANONICAL_TEXT, call | fields)
+
+
+@given(calls)
+def test_it_is_right_or_out_of_the_way(call: tuple[str, dict[str, Any]]) -> None:
+    """An event of the flat reader is the one that the careful reader gives."""
+    value = datum(SCHEMAS[call[0]], call[1])
+    found = fast(call[0], value)
+
+    assert found is None or found == careful(call[0], value)
+
+
+@pytest.mark.parametrize(("name", "call"), DAMAGED)
+def test_damaged_data_are_none_of_its_business(name: str, call: dict[str, Any]) -> None:
+    """Wherever a byte is changed, put in, left out or cut off, it is right or out of the way."""
+    value = datum(SCHEMAS[name], call)
+    for at in range(len(value)):
+        damaged = [value[:at], value[:at] + value[at + 1 :]]
+        for byte in (*EDGES, value[at] ^ 1, value[at] + 2 & 0xFF):
+            damaged.append(value[:at] + bytes([byte]) + value[at + 1 :])
+            damaged.append(value[:at] + bytes([byte]) + value[at:])
+        damaged.append(value[:at] + b"\xff" * 10 + value[at:])
+        for it in (*damaged, value + b"\0"):
+            found = fast(name, it)
+
+            assert found is None or found == careful(name, it), (at, it)
+
+
+@given(st.sampled_from(sorted(SCHEMAS)), st.binary(max_size=100))
+@example("canonical", b"")
+def test_noise_is_none_of_its_business(name: str, value: bytes) -> None:
+    """Whatever the bytes, it agrees with the careful reader or raises what is caught."""
+    found = fast(name, value)
+
+    assert found is None or found == careful(name, value)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"event": None, "properties": None, "sentAt": None},
+        {"messageId": "é" * 40, "event": "x" * 5_000},
+        {"properties": b'{"a":"' + b"x" * 40_000 + b'"}'},
+        {"traits": b"null", "version": "2", "extra": b"anything"},
+        {"timestamp": 567_993_600_000, "sentAt": 2_177_452_799_999},
+    ],
+    ids=["ordinary", "null", "long texts", "40 KB", "ignored", "1988 and 2038"],
+)
+def test_ordinary_data_are_its_business(fields: dict[str, object]) -> None:
+    """It reads them itself; else it would cost time and save none."""
+    value = canonical(**fields)
+
+    assert fast("canonical", value) == careful("canonical", value) is not None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        TYPED_TEXT,
+        record(("userId", ["null", "long"])),
+        record(("sentAt", {"type": "long", "logicalType": "timestamp-micros"})),
+        record(("sentAt", "double")),
+        record(("properties", {"type": "map", "values": "string"})),
+        record(("more", {"type": "array", "items": "long"})),
+        record(("more", ["null", {"type": "fixed", "name": "F", "size": 3}])),
+    ],
+)
+def test_what_is_not_flat_has_no_flat_reader(text: str) -> None:
+    """Objects within the envelope, and values that are converted, are the careful reader's."""
+    assert make_plan((text,)).flat is None
+
+
+def test_no_name_of_the_writer_is_code() -> None:
+    """A field that no event has is passed over by its place; its name stands nowhere."""
+    hostile = record(("x" * 50, "string"), ("__import__", "long"))
+    plan = make_plan((hostile,))
+
+    assert plan.flat is not None
+    assert "__import__" not in (*plan.flat.__code__.co_names, *plan.flat.__code__.co_consts)
