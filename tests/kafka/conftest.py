@@ -14,6 +14,7 @@ from consumer.kafka.mock_cluster import API_KEYS
 from tests.kafka.brokers import Broker, Embedded, Real
 from tests.kafka.member import Member, settings_for
 from tests.kafka.writer import Writer
+from tests.kafka_real.cluster import RealKafka
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -41,6 +42,25 @@ def broker(request: pytest.FixtureRequest) -> Broker:
         return Real(request.getfixturevalue("real_kafka"))
     embedded: Embedded = request.getfixturevalue("embedded")
     return embedded
+
+
+@pytest.fixture(scope="session")
+def _strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealKafka]:
+    properties = {
+        "auto.create.topics.enable": "false",
+        "log.cleaner.backoff.ms": "100",
+        "log.initial.task.delay.ms": "0",
+        "log.retention.check.interval.ms": "200",
+    }
+    with RealKafka(properties=properties, folder=tmp_path_factory.mktemp("strict")) as kafka:
+        yield kafka
+
+
+@pytest.fixture
+def strict(request: pytest.FixtureRequest) -> Real:
+    """Give a real broker that makes no topic unasked, and compacts and deletes at once."""
+    request.getfixturevalue("own_kafka")  # skips where no broker of ours can be started
+    return Real(request.getfixturevalue("_strict"))
 
 
 @pytest.fixture(scope="session")

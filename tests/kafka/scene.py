@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from confluent_kafka import Consumer, TopicPartition
@@ -80,6 +79,11 @@ class Scene:
         for fact in facts:
             producer.put(record_of(fact))
         producer.close()
+        self.look()
+
+    def look(self) -> None:
+        """Take what is in the topic now for what was written."""
+        kafka = settings_for(self.broker, self.topic).kafka
         self.written = {
             (record.partition.number, record.offset): _written(record.headers)
             for record in read_topic(kafka, self.topic)
@@ -136,7 +140,8 @@ class Scene:
 
     def all_committed(self) -> bool:
         """Tell whether the group is at the end of every partition."""
-        return self.committed() == Counter(partition for partition, _ in self.written)
+        last = dict(sorted(self.written))  # by partition
+        return self.committed() == {partition: offset + 1 for partition, offset in last.items()}
 
     def checkpoints(self) -> dict[int, Checkpoint]:
         """Return what the group's commits say, metadata included."""

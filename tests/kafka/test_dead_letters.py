@@ -7,14 +7,19 @@ from typing import TYPE_CHECKING
 import pytest
 
 from consumer.kafka.dead_letters import PREFIX, RETRY_AFTER_S
+from consumer.kafka.letters import COUNT_HEADER, FROM_HEADER, Wanted, read_letters, revived
+from consumer.kafka.produce import TopicProducer
 from consumer.kafka.read import read_topic
+from consumer.model import Partition
 from tests.kafka.brokers import Broker, Embedded, Real
+from tests.kafka.member import until
 from tests.kafka.program import eventually, pause
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from consumer.model import Headers
+    from tests.kafka.member import Member
     from tests.kafka.writer import Writer
     from tests.kafka_real.cluster import Kafka
 
@@ -59,6 +64,41 @@ def test_a_record_is_kept_byte_for_byte(
         f"{PREFIX}group": f"group-of-{topic}".encode(),
         f"{PREFIX}version": b"1.2.3",
     }
+
+
+def test_a_replay_is_the_record_that_died(
+    broker: Broker, topic: str, write: Callable[..., Writer], join: Callable[..., Member]
+) -> None:
+    """In its own partition, with key, value and own headers byte for byte, and marked as one."""
+    broker.create_topic(topic, 3)
+    broker.create_topic(f"{topic}.dead-letter", 1)
+    own: Headers = [("a", b"\x00\xff"), ("a", None), ("seg-replay-count", b"2"), ("b", b"")]
+    writer = write(broker, topic)
+    writer.put(41, b"\xffkey", b"\x00Obj\x01", own)
+    writer.put(42, None, b"", None)
+    writer.wait(2)
+
+    producer = TopicProducer(writer.kafka, topic)
+    for letter in read_letters(writer.kafka, f"{topic}.dead-letter", Wanted()):
+        assert letter.source is not None
+        producer.put(revived(letter), letter.source.number)
+    producer.close()
+    member = join(broker, topic)
+    until(lambda: len(member.records) == 2, member)
+
+    first, second = member.records
+    place = f"{topic}.dead-letter/0".encode()
+    assert {it.partition for it in member.records} == {Partition(topic, 0)}
+    assert (first.key, first.value) == (b"\xffkey", b"\x00Obj\x01")
+    assert first.headers == [
+        ("a", b"\x00\xff"),
+        ("a", None),
+        ("b", b""),
+        (COUNT_HEADER, b"3"),
+        (FROM_HEADER, place + b"/0"),
+    ]
+    assert (second.key, second.value) == (None, b"")
+    assert second.headers == [(COUNT_HEADER, b"1"), (FROM_HEADER, place + b"/1")]
 
 
 def test_one_topic_may_serve_all(broker: Broker, topic: str, write: Callable[..., Writer]) -> None:

@@ -15,17 +15,16 @@ from consumer.kafka.graves import HEADERS_BYTES, LOOK_AGAIN_S
 from consumer.kafka.produce import TopicProducer
 from consumer.kafka.read import read_topic
 from consumer.sandbox import Sandbox
-from tests.kafka.brokers import LIMIT_S, Real, topics_of
+from tests.kafka.brokers import LIMIT_S, topics_of
 from tests.kafka.member import settings_for
 from tests.kafka.program import conserved, eventually, pause, total
 from tests.kafka.scene import Scene, Written, options, record_of
-from tests.kafka_real.cluster import RealKafka
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
-    from tests.kafka.brokers import Embedded
+    from tests.kafka.brokers import Embedded, Real
     from tests.kafka.writer import Writer
 
     Write = Callable[..., Writer]
@@ -35,28 +34,15 @@ pytest_plugins = ["tests.kafka_real.fixtures"]
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(60, func_only=True)]
 
 
-@pytest.fixture(scope="module", name="kafka")
-def _kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealKafka]:
-    properties = {"auto.create.topics.enable": "false"}
-    with RealKafka(properties=properties, folder=tmp_path_factory.mktemp("kafka")) as kafka:
-        yield kafka
-
-
-@pytest.fixture
-def real(own_kafka: RealKafka, kafka: RealKafka) -> Real:  # noqa: ARG001 - skips without Java
-    """Give a broker that makes no topic unasked."""
-    return Real(kafka)
-
-
 @pytest.mark.real
 class TestLetters:
     """What dies in a topic that the program did not know when it started."""
 
-    def test_waits_until_its_topic_is_made(self, real: Real, topic: str, write: Write) -> None:
+    def test_waits_until_its_topic_is_made(self, strict: Real, topic: str, write: Write) -> None:
         """The topic is like one that is made at the start; nothing counts as a failure."""
-        real.create_topic(topic, 1)
-        real.configure(topic, "max.message.bytes", "2000000")
-        writer = write(real, topic, SEG_KAFKA__TOPICS=f"^{topic}")
+        strict.create_topic(topic, 1)
+        strict.configure(topic, "max.message.bytes", "2000000")
+        writer = write(strict, topic, SEG_KAFKA__TOPICS=f"^{topic}")
 
         letters = [writer.put(offset, b"k", b"%d" % offset, None) for offset in range(3)]
         at_once = (writer.letters.pending, writer.look())
@@ -64,7 +50,7 @@ class TestLetters:
 
         grave = f"{topic}.dead-letter"
         resource = ConfigResource(ResourceType.TOPIC, grave)
-        found = real.admin.describe_configs([resource])[resource].result(LIMIT_S)
+        found = strict.admin.describe_configs([resource])[resource].result(LIMIT_S)
         assert at_once == (3, 0)
         assert writer.stored == letters
         assert writer.letters.pending == 0
@@ -72,26 +58,28 @@ class TestLetters:
         assert [it.value for it in read_topic(writer.kafka, grave)] == [b"0", b"1", b"2"]
         assert int(found["max.message.bytes"].value or "0") == 2_000_000 + HEADERS_BYTES
 
-    def test_has_a_topic_before_it_is_needed(self, real: Real, topic: str, write: Write) -> None:
+    def test_has_a_topic_before_it_is_needed(self, strict: Real, topic: str, write: Write) -> None:
         """What is assigned is enough."""
-        real.create_topic(topic, 1)
-        writer = write(real, topic, SEG_KAFKA__TOPICS=f"^{topic}")
+        strict.create_topic(topic, 1)
+        writer = write(strict, topic, SEG_KAFKA__TOPICS=f"^{topic}")
 
         writer.letters.expect([topic])
-        eventually(lambda: f"{topic}.dead-letter" in topics_of(real))
+        eventually(lambda: f"{topic}.dead-letter" in topics_of(strict))
 
         assert writer.letters.pending == 0
 
     def test_waits_for_the_operator_where_none_may_be_made(
-        self, real: Real, topic: str, write: Write
+        self, strict: Real, topic: str, write: Write
     ) -> None:
         """It is said in the sentence that would end a start, and counted, until it is there.
 
         The others' letters go their way: a new topic is no reason to end the program.
         """
         for name in (topic, f"{topic}-old", f"{topic}-old.dead-letter"):
-            real.create_topic(name, 1)
-        writer = write(real, topic, SEG_KAFKA__TOPICS=f"^{topic}", SEG_DEAD_LETTER__CREATE="false")
+            strict.create_topic(name, 1)
+        writer = write(
+            strict, topic, SEG_KAFKA__TOPICS=f"^{topic}", SEG_DEAD_LETTER__CREATE="false"
+        )
         letter = writer.put(7, b"k", b"v", None)
         eventually(lambda: writer.look() == 0 and bool(writer.warnings))
         writer.topic = f"{topic}-old"
@@ -101,7 +89,7 @@ class TestLetters:
         writer.clock.ahead_s += LOOK_AGAIN_S
         eventually(lambda: writer.look() == 1 and len(writer.warnings) == 2)
         failures = writer.tally.dead_letter_write_failures
-        real.create_topic(f"{topic}.dead-letter", 1)
+        strict.create_topic(f"{topic}.dead-letter", 1)
         writer.clock.ahead_s += LOOK_AGAIN_S
         writer.wait(2)
 
@@ -145,21 +133,21 @@ def test_brokers_that_are_away_hold_nobody_up(faulty: Embedded, topic: str, writ
 
 @pytest.mark.real
 def test_a_topic_that_appears_is_read_and_its_letters_have_a_place(
-    real: Real, topic: str, tmp_path: Path
+    strict: Real, topic: str, tmp_path: Path
 ) -> None:
     """Without a restart, and before anything dies in it."""
     late = f"{topic}-late"
     with Sandbox.start(options(tmp_path, faults=())) as sandbox:
-        scene = Scene(real, topic, tmp_path, sandbox)
-        passed = real.config | {"topic.metadata.refresh.interval.ms": 300}
+        scene = Scene(strict, topic, tmp_path, sandbox)
+        passed = strict.config | {"topic.metadata.refresh.interval.ms": 300}
         program = scene.start(
             SEG_KAFKA__TOPICS=f"^{topic}", SEG_KAFKA__CONFIG=orjson.dumps(passed).decode()
         )
         try:
             scene.wait_for_members()
-            real.create_topic(late, 2)
-            eventually(lambda: f"{late}.dead-letter" in topics_of(real))
-            kafka = settings_for(real, late).kafka
+            strict.create_topic(late, 2)
+            eventually(lambda: f"{late}.dead-letter" in topics_of(strict))
+            kafka = settings_for(strict, late).kafka
             producer = TopicProducer(kafka, late)
             for kind in ("poison", "call"):
                 producer.put(record_of(Written(kind, "u-1", "1-1")))

@@ -9,7 +9,6 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import NewPartitions
 
 from tests.kafka.brokers import LIMIT_S, Real, committed
-from tests.kafka.conftest import SOAK
 from tests.kafka.member import CONSUMER, COOPERATIVE, EAGER, produce, turns, until
 
 if TYPE_CHECKING:
@@ -107,7 +106,6 @@ def test_what_was_aborted_is_not_read(real: Real, topic: str, join: Join) -> Non
     assert again.values == [b"c"]
 
 
-@pytest.mark.skipif(not SOAK, reason="SEG_TEST_SOAK=1 runs it: it takes a quarter of a minute")
 def test_a_killed_broker_comes_back(own_kafka: RealKafka, topic: str, join: Join) -> None:
     """The member waits, keeps its partitions or gets them back, and loses no record."""
     real = Real(own_kafka)

@@ -12,7 +12,7 @@ from consumer.kafka.produce import Outgoing, TopicProducer
 from consumer.ledger import Checkpoint
 from consumer.model import Partition
 from tests.kafka.brokers import commit, committed
-from tests.kafka.member import produce, settings_for, turns, until
+from tests.kafka.member import PROTOCOLS, produce, settings_for, turns, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,11 +53,9 @@ class TestReading:
         assert whole.timestamp_ms is not None
         assert (tombstone.key, tombstone.value) == (None, None)
 
-    @pytest.mark.parametrize("partitions", [1, 12])
-    def test_each_partition_is_read_in_order(
-        self, broker: Broker, topic: str, join: Join, partitions: int
-    ) -> None:
+    def test_each_partition_is_read_in_order(self, broker: Broker, topic: str, join: Join) -> None:
         """Every record comes once, and the offsets of a partition ascend without a gap."""
+        partitions = 12
         broker.create_topic(topic, partitions)
         produce(broker, topic, numbers(1, 600))
 
@@ -264,24 +262,22 @@ class TestOffsetOutOfRange:
         assert member.records == []
 
     @pytest.mark.usefixtures("gap")
-    @pytest.mark.parametrize("protocol", ["cooperative-sticky", "range"])
+    @pytest.mark.parametrize("protocol", PROTOCOLS)
     def test_earliest(self, broker: Broker, topic: str, join: Join, protocol: str) -> None:
         """Reading goes on at the oldest record that is left."""
-        member = join(
-            broker,
-            topic,
-            SEG_KAFKA__ON_OFFSET_OUT_OF_RANGE="earliest",
-            SEG_KAFKA__ASSIGNMENT_STRATEGY=protocol,
-        )
+        variables = PROTOCOLS[protocol] | {"SEG_KAFKA__ON_OFFSET_OUT_OF_RANGE": "earliest"}
+        member = join(broker, topic, **variables)
 
         until(lambda: len(member.records) == 50, member)
 
         assert member.values == numbers(50, 99)
 
     @pytest.mark.usefixtures("gap")
-    def test_latest(self, broker: Broker, topic: str, join: Join) -> None:
+    @pytest.mark.parametrize("protocol", PROTOCOLS)
+    def test_latest(self, broker: Broker, topic: str, join: Join, protocol: str) -> None:
         """Reading goes on with what comes next."""
-        member = join(broker, topic, SEG_KAFKA__ON_OFFSET_OUT_OF_RANGE="latest")
+        variables = PROTOCOLS[protocol] | {"SEG_KAFKA__ON_OFFSET_OUT_OF_RANGE": "latest"}
+        member = join(broker, topic, **variables)
         until(lambda: any("went_on_at" in it.kwargs for it in member.log.calls), member)
 
         produce(broker, topic, [b"next"])
@@ -332,13 +328,9 @@ class TestOffsetOutOfRange:
         broker.delete_records(topic, 0, gone)
         commit(broker, f"group-of-{topic}", topic, 0, 0)
 
-        for strategy in ("cooperative-sticky", "range"):
-            member = join(
-                broker,
-                topic,
-                SEG_KAFKA__ON_OFFSET_OUT_OF_RANGE="earliest",
-                SEG_KAFKA__ASSIGNMENT_STRATEGY=strategy,
-            )
+        for protocol in PROTOCOLS.values():
+            variables = protocol | {"SEG_KAFKA__ON_OFFSET_OUT_OF_RANGE": "earliest"}
+            member = join(broker, topic, **variables)
             until(lambda: len(member.records) == 300 - gone, member)  # noqa: B023 - used at once
             turns(0.3, member)
 
