@@ -5,6 +5,7 @@
     track identify page alias    one module a call type
     tables       which Segment name becomes which of Seg's, as data
     rewrite      how a table rewrites an object
+    plans        which name wins which row
     readers      what a row accepts
 
 What is sent, and every rule's source: README, "The translation".

@@ -19,17 +19,18 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MS_A_DAY: Final = 86_400_000
 _MILLISECONDS: Final = tuple(f".{ms:03d}Z" for ms in range(1000))
 """The ends of all timestamps: to format one costs more than all else in `rfc3339`."""
+_WITHOUT_PROPERTIES: Final = frozenset({"identify", "alias"})
 _MAX_DEPTH: Final = 254
 """orjson writes no deeper (it reads 1,024 levels)."""
 
 
-def envelope(event: Event, seg_event: str | None, occurred_at_ms: int | None) -> Object:
+def envelope(event: Event, kind: str, seg_event: str | None, occurred_at_ms: int | None) -> Object:
     """Return the start of what is sent, in the order in which it is sent.
 
     Raises:
         BadValueError: `bad_timestamp` for a time before year 1 or after year 9999.
     """
-    sent: Object = {"type": event["type"]}
+    sent: Object = {"type": kind}
     if seg_event is not None:
         sent["event"] = seg_event
     if (message_id := event.get("messageId")) is not None:
@@ -42,42 +43,42 @@ def envelope(event: Event, seg_event: str | None, occurred_at_ms: int | None) ->
         sent["anonymousId"] = anonymous_id
     if (previous_id := event.get("previousId")) is not None:
         sent["previousId"] = previous_id
-    if (email := _email(event)) is not None:
+    if (email := _email(event, user_id)) is not None:
         sent["email"] = email
     return sent
 
 
-def _email(event: Event) -> str | None:
+def _email(event: Event, user_id: str | None) -> str | None:
     """Return the address that matches the call to a customer: the nearest that *is* an address.
 
     The order is `tables.EMAIL`, written out because every event pays for it. What is no address
     (`"n/a"`) counts as absent, so that it does not hide a good one further on; as a trait or a
     property it is still passed on.
     """
+    traits = event.get("traits")
+    if traits and "email" in traits and (found := address(traits["email"])):
+        return found
     context = event.get("context")
-    known = None if context is None else context.get("traits")
-    for holder in (event.get("traits"), known, event.get("properties")):
-        if isinstance(holder, dict):
-            value = holder.get("email")
-            if value is not None and (found := address(value)) is not None:
-                return found
-    return address(event.get("userId"))
+    if context and "traits" in context:
+        known = context["traits"]
+        if isinstance(known, dict) and (found := address(known.get("email"))):
+            return found
+    properties = event.get("properties")
+    if properties and "email" in properties and (found := address(properties["email"])):
+        return found
+    return address(user_id) if user_id and "@" in user_id else None
 
 
-def keep_others(sent: Object, event: Event) -> None:
+def keep_others(sent: Object, event: Event, kind: str) -> None:
     """Pass on, as it is, the open object that a call of this type should not have.
 
     Segment's spec gives a track no traits and an identify no properties; where a sender gives
     them all the same they are not lost.
     """
-    kind = event["type"]
-    traits = event.get("traits")
-    if traits and kind != "identify":
+    if kind != "identify" and (traits := event.get("traits")):
         sent["traits"] = traits
-    if kind in ("identify", "alias"):
-        properties = event.get("properties")
-        if properties:
-            sent["properties"] = properties
+    if kind in _WITHOUT_PROPERTIES and (properties := event.get("properties")):
+        sent["properties"] = properties
 
 
 def occurred_at_ms(event: Event, record_timestamp_ms: int | None) -> int | None:
@@ -115,8 +116,7 @@ def rfc3339(ms: int) -> str:
     Raises:
         BadValueError: `bad_timestamp` for a time before year 1 or after year 9999.
     """
-    seconds, milliseconds = divmod(ms, 1000)
-    return _second(seconds) + _MILLISECONDS[milliseconds]
+    return _second(ms // 1000) + _MILLISECONDS[ms % 1000]
 
 
 @lru_cache(maxsize=4096)

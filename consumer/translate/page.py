@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, cast
 
-from consumer.translate.readers import BadValueError
+from consumer.translate.readers import AS_IT_IS, BadValueError
 from consumer.translate.rewrite import dig, path
 from consumer.translate.tables import PAGE, PAGE_OF_TRACK
 
@@ -22,7 +22,7 @@ _TAKEN: Final = frozenset(way[1] for _, _, ways in _PAGE for way in ways if way[
 
 
 _PAGE_OF_TRACK: Final = tuple(
-    (row.key, row.read, source.removeprefix("context.page."))
+    (row.key, AS_IT_IS[row.read], row.read, source.removeprefix("context.page."))
     for row in PAGE_OF_TRACK
     for source in row.sources
 )
@@ -68,13 +68,15 @@ def page_of_track(sent: Object, event: Event) -> None:
         BadValueError: a url or title is a list or an object.
     """
     context = event.get("context")
-    seen = None if context is None else context.get("page")
-    if not isinstance(seen, dict):
+    seen = context.get("page") if context else None
+    if type(seen) is not dict:
         return
     found: Object = {}
-    for key, read, name in _PAGE_OF_TRACK:
+    for key, as_it_is, read, name in _PAGE_OF_TRACK:
         value = seen.get(name)
-        if value is not None:
+        if type(value) in as_it_is:
+            found[key] = value
+        elif value is not None:
             try:
                 found[key] = read(value)
             except BadValueError as error:

@@ -10,12 +10,17 @@ from __future__ import annotations
 import re
 from decimal import Decimal, InvalidOperation
 from math import isfinite
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from consumer.errors import DeadLetterReason
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from consumer.model import Value
+
+Reader: TypeAlias = "Callable[[Value], Value]"
+"""Takes what a source holds, present and not null, and returns what Seg gets."""
 
 _NUMERIC: Final = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _ADDRESS: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
@@ -79,12 +84,12 @@ def number(value: Value) -> Value:
     Raises:
         BadValueError: `bad_number`, also for NaN, the infinities and booleans.
     """
-    if type(value) is int:
-        return value
     if type(value) is float:
         if isfinite(value):
             return value
         raise _bad_number("expected a number, got NaN or an infinity")
+    if type(value) is int:
+        return value
     if type(value) is str:
         return _from_text(value)
     raise _bad_number(unlike("a number", value))
@@ -153,3 +158,11 @@ def address(value: object) -> str | None:
     if len(text) > _ADDRESS_MAX_CHARACTERS or _ADDRESS.fullmatch(text) is None:
         return None
     return text
+
+
+AS_IT_IS: Final[dict[Reader, frozenset[type]]] = {
+    scalar: frozenset({bool, int, float, str}),
+    number: frozenset({int}),
+    trimmed: frozenset({bool, int, float}),
+}
+"""The types that a reader returns as they are, whatever the value: nobody needs to call it."""

@@ -18,15 +18,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from consumer.errors import DeadLetterReason
+from consumer.translate.plans import Plans
 from consumer.translate.readers import BadValueError, gather, unlike
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from consumer.model import Event, Object, Value
+    from consumer.translate.plans import Names
+    from consumer.translate.readers import Reader
 
-Reader: TypeAlias = "Callable[[Value], Value]"
-"""Takes what a source holds, present and not null, and returns what Seg gets."""
 Fill: TypeAlias = "Callable[[Object, Event], None]"
 """Adds what a call of one kind holds to the object that is sent."""
 Path: TypeAlias = tuple[str, ...]
@@ -61,18 +62,20 @@ class Table:
         self.rows: Final = rows
         self.merged: Final = merged
         self.defaults: Final = tuple((defaults or {}).items())
-        self.firsts: Final = tuple((row.key, row.read, _names(row)) for row in rows)
         self.nested: Final = tuple(
             (row.key, row.read, path(name)) for row in rows for name in row.sources if "." in name
         )
-        self.unions: Final = tuple((row.key, _names(row)) for row in merged)
         self.names: Final = frozenset(
             name for names in (*map(_names, rows), *map(_names, merged)) for name in names
         )
         """Every name that a row looks for at the top."""
+        self.plans: Final = Plans(
+            tuple((row.key, row.read, _names(row)) for row in rows),
+            tuple((row.key, _names(row)) for row in merged),
+        )
 
 
-def _names(row: Row | Merged) -> tuple[str, ...]:
+def _names(row: Row | Merged) -> Names:
     return (*(name for name in row.sources if "." not in name and name != row.key), row.key)
 
 
@@ -97,26 +100,33 @@ def split(table: Table, source: Object) -> tuple[Object, Object]:
     Raises:
         BadValueError: what won a row is not what the row accepts.
     """
+    winners, unions, rest = table.plans[tuple(source)]
     found: Object = {}
-    rest = source.copy()
-    name = ""
-    try:
-        for key, read, names in table.firsts:
-            for name in names:
-                value = source.get(name)
-                if value is not None:
-                    found[key] = read(value)
-                    rest.pop(name, None)  # gone already where two rows share a source
-                    break
-    except BadValueError as error:
-        raise error.within(name) from None
+    for key, name, as_it_is, read in winners:
+        value = source[name]
+        if type(value) in as_it_is:
+            found[key] = value
+        elif value is None:
+            return split(table, _without_nulls(table, source))
+        else:
+            try:
+                found[key] = read(value)
+            except BadValueError as error:
+                raise error.within(name) from None
     if table.nested:
         _look_inside(table, source, found)
-    if table.unions:
-        _unite(table, found, rest)
+    if unions:
+        _unite(unions, source, found)
     for key, value in table.defaults:
-        found.setdefault(key, value)
-    return found, rest
+        if key not in found:
+            found[key] = value
+    return found, {name: source[name] for name in rest} if rest else {}
+
+
+def _without_nulls(table: Table, source: Object) -> Object:
+    """Return *source* without the known names that hold null: those count as absent."""
+    known = table.names
+    return {name: value for name, value in source.items() if value is not None or name not in known}
 
 
 def _look_inside(table: Table, source: Object, found: Object) -> None:
@@ -130,20 +140,20 @@ def _look_inside(table: Table, source: Object, found: Object) -> None:
                 raise error.within(".".join(way)) from None
 
 
-def _unite(table: Table, found: Object, rest: Object) -> None:
-    """Move the texts of all the sources of a key from *rest* to *found*."""
+def _unite(unions: tuple[tuple[str, Names], ...], source: Object, found: Object) -> None:
+    """Add the texts of all the sources of each merged key to *found*."""
     name = ""
     try:
-        for key, names in table.unions:
+        for key, names in unions:
             texts: dict[Value, None] | None = None
             for name in names:
-                value = rest.pop(name, None)
+                value = source[name]
                 if value is not None:
                     if texts is None:
                         texts = {}
                     gather(value, texts)
             if texts is not None:
-                found[key] = list(texts)
+                found[key] = [*texts]
     except BadValueError as error:
         raise error.within(name) from None
 

@@ -6,7 +6,6 @@ the one line of `OrderLines`; what is no key of a product stays at the top of `p
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from consumer.translate.page import page_of_track
@@ -18,15 +17,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from consumer.model import Event, Object
-    from consumer.translate.rewrite import Fill
+    from consumer.translate.rewrite import Fill, Table
 
 
-def _track(translate: Callable[[Object], Object]) -> Fill:
+def _track(table: Table, translate: Callable[[Table, Object], Object] = rewrite) -> Fill:
     def fill(sent: Object, event: Event) -> None:
         page_of_track(sent, event)
         properties = event.get("properties")
         try:
-            translated = translate({} if properties is None else properties)
+            translated = translate(table, {} if properties is None else properties)
         except BadValueError as error:
             raise error.within("properties") from None
         if translated:
@@ -35,17 +34,17 @@ def _track(translate: Callable[[Object], Object]) -> Fill:
     return fill
 
 
-def _basket(properties: Object) -> Object:
-    line, rest = split(BASKET_LINE, properties)
+def _basket(table: Table, properties: Object) -> Object:
+    line, rest = split(table, properties)
     basket: Object = {"OrderLines": [line]}
-    pass_on(BASKET_LINE, rest, basket)
+    pass_on(table, rest, basket)
     return basket
 
 
 TRACKS: Final[dict[str, Fill]] = {
-    "RangeView": _track(partial(rewrite, RANGE_VIEW)),
-    "ProductView": _track(partial(rewrite, PRODUCT_VIEW)),
-    "AddedToBasket": _track(_basket),
-    "OrderPlaced": _track(partial(rewrite, ORDER_PLACED)),
+    "RangeView": _track(RANGE_VIEW),
+    "ProductView": _track(PRODUCT_VIEW),
+    "AddedToBasket": _track(BASKET_LINE, _basket),
+    "OrderPlaced": _track(ORDER_PLACED),
 }
 """What fills a track call, by Seg's event."""

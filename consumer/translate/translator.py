@@ -23,6 +23,9 @@ _UNMAPPED: Final = Ignored(IgnoredReason.UNMAPPED_EVENT)
 _UNSUPPORTED: Final = Ignored(IgnoredReason.UNSUPPORTED_TYPE)
 _NOT_EMAIL: Final = Ignored(IgnoredReason.ALIAS_NOT_EMAIL)
 
+_new: Final = tuple.__new__
+"""Half the time of a named tuple's own, which only unpacks its arguments."""
+
 _OTHERS: Final[dict[str, Fill]] = {"identify": identify, "page": page, "alias": alias}
 
 
@@ -43,7 +46,8 @@ class Translator:
         Raises:
             PoisonError: the event can never be delivered; the detail names the field.
         """
-        if not _wanted(event.get("integrations")):
+        integrations = event.get("integrations")
+        if integrations and not _wanted(integrations):
             return _DISABLED
         kind = event.get("type")
         if kind is None:
@@ -62,17 +66,15 @@ class Translator:
             return _UNSUPPORTED
         if kind == "alias" and not joins_addresses(event):
             return _NOT_EMAIL
-        return _call(event, seg_event, fill, record_timestamp_ms)
+        return _call(event, kind, seg_event, fill, record_timestamp_ms)
 
 
-def _wanted(integrations: Object | None) -> bool:
+def _wanted(integrations: Object) -> bool:
     """Return whether the sender wants Seg to have the event: `Seg` counts, else `All`, else yes.
 
     Only `false` says no. Options, and whatever else is no boolean, count as true, as in Segment's
     own code (segmentio/facade, `Facade.enabled`); null counts as absent.
     """
-    if not integrations:
-        return True
     verdict = integrations.get("Seg")
     if verdict is None:
         verdict = integrations.get("All")
@@ -80,22 +82,25 @@ def _wanted(integrations: Object | None) -> bool:
 
 
 def _call(
-    event: Event, seg_event: str | None, fill: Fill, record_timestamp_ms: int | None
+    event: Event, kind: str, seg_event: str | None, fill: Fill, record_timestamp_ms: int | None
 ) -> SegCall:
     try:
         at_ms = occurred_at_ms(event, record_timestamp_ms)
-        sent = envelope(event, seg_event, at_ms)
+        sent = envelope(event, kind, seg_event, at_ms)
         fill(sent, event)
-        keep_others(sent, event)
+        keep_others(sent, event, kind)
     except BadValueError as error:
         raise PoisonError(error.reason, str(error)) from None
     user_id = event.get("userId")
-    return SegCall(  # positional: by keyword it takes twice as long
-        event["type"],
-        seg_event,
-        event.get("messageId"),
-        event.get("anonymousId") if user_id is None else user_id,
-        at_ms,
-        event["type"] == "identify" and is_anonymous(event),
-        to_json(sent),
+    return _new(
+        SegCall,
+        (
+            kind,
+            seg_event,
+            event.get("messageId"),
+            event.get("anonymousId") if user_id is None else user_id,
+            at_ms,
+            kind == "identify" and is_anonymous(event),
+            to_json(sent),
+        ),
     )
