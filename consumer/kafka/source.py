@@ -240,8 +240,7 @@ class KafkaSource:
         if not committing or any(_is_older(place, committing) for place in places):
             return
         self._committing = {}
-        refused = error or next((place.error for place in places if place.error), None)
-        code = None if refused is None else refused.name()
+        code = None if error is None else error.name()
         self._tell_listener().commit_answered(committing, code)
 
     def _disown(self, places: list[TopicPartition], *, keep: bool) -> list[Partition]:

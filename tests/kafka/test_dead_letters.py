@@ -152,6 +152,9 @@ def test_a_refused_letter_is_tried_again(
         return writer.tally.dead_letter_write_failures == 1
 
     eventually(refused)
+    for _ in range(10):
+        writer.look()
+        pause(0.03)
     pending, at_once = writer.letters.pending, writer.look()
     writer.clock.ahead_s += RETRY_AFTER_S
     writer.wait(1)

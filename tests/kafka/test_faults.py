@@ -17,7 +17,7 @@ from consumer.kafka import positions, records
 from consumer.model import Partition
 from consumer.sandbox import Sandbox
 from tests.kafka.brokers import Embedded, committed
-from tests.kafka.member import PROTOCOLS, produce, turns, until
+from tests.kafka.member import PROTOCOLS, Said, produce, turns, until
 from tests.kafka.program import conserved, eventually, pause, total
 from tests.kafka.scene import Scene, Written, options
 
@@ -55,11 +55,11 @@ def name(code: int) -> str:
     return KafkaError(code).name()
 
 
-def reader(broker: Embedded, topic: str, join: Join) -> Member:
+def reader(broker: Embedded, topic: str, join: Join, **variables: str) -> Member:
     """Return a member that has read and finished ten records of one partition."""
     broker.create_topic(topic, 1)
     produce(broker, topic, (b"%d" % number for number in range(10)))
-    member = join(broker, topic)
+    member = join(broker, topic, **variables)
     until(lambda: len(member.records) == 10, member)
     member.finish_all()
     return member
@@ -231,6 +231,34 @@ class TestMembership:
         until(lambda: member.source.is_member, member)
 
         assert not before
+
+
+class TestLoss:
+    """A member that the group has thrown out: its partitions are others' by now."""
+
+    @pytest.mark.parametrize("protocol", PROTOCOLS)
+    def test_is_not_a_revoke_and_ends_the_ownership(
+        self, faulty: Embedded, topic: str, join: Join, protocol: str
+    ) -> None:
+        """It is told as a loss, and no commit goes out for what was lost, in no way."""
+        member = reader(faulty, topic, join, **PROTOCOLS[protocol])
+        late = member.checkpoints()
+        kip848 = protocol == "consumer"
+        heartbeat = "ConsumerGroupHeartbeat" if kip848 else "Heartbeat"
+        out = [KafkaError.UNKNOWN_MEMBER_ID]
+        away = [KafkaError.COORDINATOR_LOAD_IN_PROGRESS] * 200
+        if not kip848:
+            faulty.broker.call("push_errors", "JoinGroup", *away)
+        faulty.broker.call("push_errors", heartbeat, *out, *(away if kip848 else []))
+        until(lambda: not member.ledgers, member)
+        said = member.said[-1]
+        member.source.commit(late)
+        member.source.commit_now(late)
+        turns(0.2, member)
+
+        assert said == Said("lost", (0,))
+        assert member.answers == []
+        assert committed(faulty, f"group-of-{topic}", topic, 1) == {}
 
 
 class TestReading:

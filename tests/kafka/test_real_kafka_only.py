@@ -8,6 +8,9 @@ import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import NewPartitions
 
+from consumer.kafka import records
+from consumer.ledger import Checkpoint
+from consumer.model import Partition
 from tests.kafka.brokers import LIMIT_S, Real, committed
 from tests.kafka.member import CONSUMER, COOPERATIVE, EAGER, produce, turns, until
 
@@ -104,6 +107,26 @@ def test_what_was_aborted_is_not_read(real: Real, topic: str, join: Join) -> Non
     assert member.values == [b"a", b"b"]
     assert committed(real, f"group-of-{topic}", topic, 1) == {0: 5}
     assert again.values == [b"c"]
+
+
+@pytest.mark.parametrize("wait", [False, True], ids=["later", "now"])
+def test_a_commit_that_is_taken_in_part_is_refused(
+    real: Real, topic: str, join: Join, monkeypatch: pytest.MonkeyPatch, *, wait: bool
+) -> None:
+    """The broker answers for each partition; where it refused one, the commit is due again."""
+    real.create_topic(topic, 2)
+    member = join(real, topic)
+    until(lambda: member.owned == {0, 1}, member)
+    good, bad = (Checkpoint(it, it, ()) for it in (1, 2))
+    texts = {good: "", bad: "x" * 5000}
+    monkeypatch.setattr(records, "encode", texts.__getitem__)
+
+    commit = member.source.commit_now if wait else member.source.commit
+    commit({Partition(topic, 0): good, Partition(topic, 1): bad})
+    until(lambda: bool(member.answers), member)
+
+    assert member.answers == ["OFFSET_METADATA_TOO_LARGE"]
+    assert committed(real, f"group-of-{topic}", topic, 2) == {0: 1}
 
 
 def test_a_killed_broker_comes_back(own_kafka: RealKafka, topic: str, join: Join) -> None:

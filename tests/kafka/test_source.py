@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from unittest.mock import Mock
 
 import pytest
-from confluent_kafka import TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from consumer.errors import StartError
 from consumer.kafka.produce import Outgoing, TopicProducer
@@ -83,6 +84,20 @@ class TestReading:
         assert before == {}
         assert member.source.end_offsets() == {Partition(topic, 0): 7}
 
+    def test_a_record_of_a_partition_that_has_left_is_not_given_out(
+        self, broker: Broker, topic: str, join: Join
+    ) -> None:
+        """A poll takes twice, and partitions may go between: the next owner reads it again."""
+        broker.create_topic(topic, 1)
+        member = join(broker, topic)
+        until(lambda: member.owned == {0}, member)
+        member.source._owned.clear()
+        produce(broker, topic, numbers(1, 3))
+
+        turns(0.5, member)
+
+        assert member.records == []
+
     def test_a_paused_partition_gives_nothing_until_it_is_resumed(
         self, broker: Broker, topic: str, join: Join
     ) -> None:
@@ -159,6 +174,40 @@ class TestGoingOn:
 
         assert member.answers == []
         until(lambda: member.answers == [None], member)
+
+    def test_who_waits_for_a_commit_hears_of_no_older_one(
+        self, broker: Broker, topic: str, join: Join
+    ) -> None:
+        """One that is still under way then is answered by what the newer one says."""
+        broker.create_topic(topic, 1)
+        produce(broker, topic, numbers(0, 9))
+        member = join(broker, topic)
+        until(lambda: len(member.records) == 10, member)
+        member.finish(0, 1, 2)
+        member.source.commit(member.checkpoints())
+
+        member.finish_all()
+        member.commit_now()
+        turns(0.3, member)
+
+        assert member.answers == [None]
+        assert committed(broker, f"group-of-{topic}", topic, 1) == {0: 10}
+
+    def test_a_commit_that_cannot_even_be_sent_is_refused(
+        self, broker: Broker, topic: str, join: Join, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The listener hears of it at once, for no answer will come."""
+        broker.create_topic(topic, 1)
+        produce(broker, topic, numbers(0, 9))
+        member = join(broker, topic)
+        until(lambda: len(member.records) == 10, member)
+        client = Mock()
+        client.commit.side_effect = KafkaException(KafkaError(KafkaError._STATE))
+        monkeypatch.setattr(member.source, "_consumer", client)
+
+        member.source.commit(member.checkpoints())
+
+        assert member.answers == ["_STATE"]
 
     def test_a_stranger_s_metadata_is_ignored(self, broker: Broker, topic: str, join: Join) -> None:
         """An offset that was committed by hand counts; it says nothing of what lies above it."""
@@ -260,6 +309,21 @@ class TestOffsetOutOfRange:
 
         assert "SEG_KAFKA__ON_OFFSET_OUT_OF_RANGE to earliest or latest" in str(it.value)
         assert member.records == []
+
+    @pytest.mark.parametrize("code", [KafkaError._AUTO_OFFSET_RESET, KafkaError._LOG_TRUNCATION])
+    def test_a_log_that_was_cut_is_no_different(
+        self, broker: Broker, topic: str, join: Join, code: int
+    ) -> None:
+        """A new leader that has less than the last one: librdkafka has a code of its own for it."""
+        broker.create_topic(topic, 1)
+        member = join(broker, topic)
+        until(lambda: member.owned == {0}, member)
+        message = Mock()
+        message.topic.return_value, message.partition.return_value = topic, 0
+        message.offset.return_value = 20
+
+        with pytest.raises(StartError, match=rf"^{topic}/0: the offset to go on from is not in th"):
+            member.source._on_error(KafkaError(code), message)
 
     @pytest.mark.usefixtures("gap")
     @pytest.mark.parametrize("protocol", PROTOCOLS)
