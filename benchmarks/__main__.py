@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING
+import logging
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 import orjson
@@ -13,15 +13,17 @@ from benchmarks.contenders import peers
 from benchmarks.memory import memory
 from benchmarks.report import Results, reach, tables
 from benchmarks.scale import scale
-from benchmarks.stage import stage
+from benchmarks.stage import ContenderError, stage
 from benchmarks.versus import Run
-from consumer import logs
-from consumer.timing import SystemClock
+from consumer.kafka.config import LIBRARY_LOG
 from tests.chart.tools import ToolsUnavailableError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from benchmarks.contenders import Contender
 
+T = TypeVar("T")
 SECTIONS = ("throughput", "slow", "stream", "scale", "memory")
 
 
@@ -29,10 +31,10 @@ SECTIONS = ("throughput", "slow", "stream", "scale", "memory")
 @click.option("--events", default=40_000, show_default=True, help="Events a round.")
 @click.option("--rounds", default=3, show_default=True, help="How often each contender runs.")
 @click.option("--only", type=click.Choice(SECTIONS), multiple=True, help="Sections to run.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, and the tables beside it.")
 def main(*, events: int, rounds: int, only: tuple[str, ...], as_json: bool) -> None:
     """Measure what an event costs: against the bare libraries, against others, and at scale."""
-    logs.configure(level="error", layout=None, stream=sys.stderr, clock=SystemClock())
+    LIBRARY_LOG.setLevel(logging.ERROR)
     wanted, console = only or SECTIONS, Console(stderr=True)
     others: dict[str, Contender] = {}
     absent: dict[str, str] = {}
@@ -40,24 +42,33 @@ def main(*, events: int, rounds: int, only: tuple[str, ...], as_json: bool) -> N
         others = peers()
     except ToolsUnavailableError as error:
         absent["peers"] = str(error)
+
+    def section(name: str, measure: Callable[[], T], nothing: T) -> T:
+        if name not in wanted:
+            return nothing
+        try:
+            return measure()
+        except (ContenderError, TimeoutError) as error:
+            absent[name] = str(error) or type(error).__name__  # the rest is worth having
+            return nothing
+
     with stage() as on:
         run = Run(on, others, console.print)
         results = Results(
             broker=on.broker.name,
-            throughput=run.throughput(events, rounds) if "throughput" in wanted else {},
-            slow=run.slow(events, rounds) if "slow" in wanted else {},
-            stream=run.stream() if "stream" in wanted else {},
-            scale=scale(on, events // 2, rounds, console.print) if "scale" in wanted else [],
-            memory=memory(on) if "memory" in wanted else {},
+            throughput=section("throughput", lambda: run.throughput(events, rounds), {}),
+            slow=section("slow", lambda: run.slow(events, rounds), {}),
+            stream=section("stream", run.stream, {}),
+            scale=section("scale", lambda: scale(on, events // 2, rounds, console.print), []),
+            memory=section("memory", lambda: memory(on), {}),
             absent=absent | run.absent,
         )
     if as_json:
         goals = [goal._asdict() for goal in reach(results)]
         points = [point._asdict() for point in results.scale]
         click.echo(orjson.dumps(results._asdict() | {"scale": points, "reach": goals}))
-    else:
-        for table in tables(results):
-            Console().print(table)
+    for table in tables(results):
+        Console(stderr=as_json).print(table)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ the second half's peak is no higher than the first's.
 from __future__ import annotations
 
 import time
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,30 +19,34 @@ import orjson
 from benchmarks.contenders import OURS
 from benchmarks.load import Load
 from benchmarks.sink import SinkProcess
-from benchmarks.stage import ContenderError, stage, start
+from benchmarks.stage import ContenderError, fill, stage, start
 
 if TYPE_CHECKING:
     from benchmarks.figures import Figures
     from benchmarks.stage import Stage
 
 PARTITIONS = 96
-EVENTS = 200_000
-LATENCY_MS = 2_000
-"""So slow that the backlog outlasts the run: 768 requests at once are 384 a second."""
-EACH_S = 1.0
-WARM_S = 5.0
+LOAD = Load(50_000)
+LATENCY_MS = 1_000
+CALLS_PER_S = 800.0
+"""No more than that: 768 requests at once are the most. The backlog has to outlast the run."""
+EACH_S = 0.5
+WARM_S = 30.0
+"""Until the most requests are under way and the most records are read."""
 SECONDS = 30.0
 
 
-def memory(on: Stage, seconds: float = SECONDS, events: int = EVENTS) -> Figures:
+def memory(on: Stage, seconds: float = SECONDS) -> Figures:
     """Return the peak memory of both halves of the time, in MB."""
-    load = on.fitting(Load(events), PARTITIONS)
-    with SinkProcess(latency_ms=LATENCY_MS) as sink, on.topic(load, PARTITIONS) as topic:
+    times = ceil((WARM_S + seconds) * CALLS_PER_S / LOAD.events)
+    with SinkProcess(latency_ms=LATENCY_MS) as sink, on.topic(None, PARTITIONS) as topic:
+        for _ in range(times):
+            fill(topic, LOAD)
         process = start(OURS, on.job(topic, OURS.batch, 0, sink.url))
         try:
             time.sleep(WARM_S)
             halves = [_peak_mb(process.pid, seconds / 2) for _ in range(2)]
-            if process.poll() is not None or sink.counts()["requests"] >= load.events:
+            if process.poll() is not None or sink.counts()["requests"] >= LOAD.events * times:
                 raise ContenderError("the backlog did not outlast the run")
         finally:
             process.kill()
@@ -63,8 +68,7 @@ def _peak_mb(pid: int, seconds: float) -> float:
 def main(*, seconds: float) -> None:
     """Measure memory with a full window, and print JSON."""
     with stage() as on:
-        events = max(EVENTS, round(seconds * 1_000 / LATENCY_MS * 768 * 1.2))
-        click.echo(orjson.dumps(memory(on, seconds, events)))
+        click.echo(orjson.dumps(memory(on, seconds)))
 
 
 if __name__ == "__main__":

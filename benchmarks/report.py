@@ -49,6 +49,8 @@ def tables(results: Results) -> Iterator[Table]:
     """Yield a table for each part that was measured."""
     if results.throughput or results.stream:
         yield _against_others(results)
+    if results.absent:
+        yield _absent(results.absent)
     if results.throughput or results.slow:
         yield _faster(results)
     if results.scale:
@@ -78,8 +80,13 @@ def _against_others(results: Results) -> Table:
         if figures := results.stream.get(name):
             cells[5:] = [f"{figures[key]:,.1f}" for key in ("p50_ms", "p95_ms", "p99_ms")]
         table.add_row(name, *cells)
-    for name, reason in results.absent.items():
-        table.add_row(name, f"not run: {reason}")
+    return table
+
+
+def _absent(reasons: dict[str, str]) -> Table:
+    table = Table("not measured", "because")
+    for name, reason in reasons.items():
+        table.add_row(name, reason)
     return table
 
 

@@ -146,9 +146,8 @@ class Stage:
         """Return *filled* with as many events as a topic can hold."""
         sample = records(filled._replace(events=1_000))
         mean_bytes = sum(len(record.value or b"") + 80 for record in sample) / len(sample)
-        # Keys do not fill partitions evenly.
-        room = int(self.broker.room(partitions) / mean_bytes * 0.8)
-        return filled._replace(events=min(filled.events, room))
+        room = self.broker.room(partitions) / mean_bytes * 0.8  # keys fill partitions unevenly
+        return filled._replace(events=int(min(filled.events, room)))
 
     def run(
         self, contender: Contender, filled: Load, sink: SinkProcess, partitions: int = PARTITIONS
