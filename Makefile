@@ -37,12 +37,12 @@ bench: $(READY) ## Measure against the bare libraries and others (BENCH="--only 
 bench-memory: $(READY) ## Watch memory with a full window for ten minutes.
 	@$(BIN)/python -m benchmarks.memory --seconds 600
 
-soak: $(READY) ## The long tests, and ten minutes of kills and outages (SOAK="--seconds 60").
+soak: $(READY) ## The long tests, and ten minutes of kills and outages (SOAK="--brokers real").
 	@SEG_TEST_SOAK=1 $(BIN)/python -m pytest tests/kafka
 	@$(BIN)/python -m tests.soak $(SOAK)
 
-kafka-up: $(READY) ## Start a real Kafka that stays, and print its address (needs java and mvn).
-	@$(BIN)/python -m tests.kafka_real up
+kafka-up: $(READY) ## Start a real Kafka that stays, print its address (BROKERS=3; needs java and mvn).
+	@$(BIN)/python -m tests.kafka_real up --brokers $(or $(BROKERS),1)
 
 kafka-down: $(READY) ## End it and remove its data.
 	@$(BIN)/python -m tests.kafka_real down

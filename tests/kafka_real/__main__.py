@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import shutil
 import signal
 from pathlib import Path
@@ -40,6 +41,11 @@ def up(folder: Path, brokers: int) -> None:
     state = _read(folder)
     if state is None:
         state = _start(folder, brokers)
+    elif len(state["pids"]) != brokers:
+        running = len(state["pids"])
+        raise click.ClickException(
+            f"a Kafka of {running} brokers, not {brokers}, runs: end it first"
+        )
     click.echo(state["bootstrap"])
 
 
@@ -49,7 +55,7 @@ def down(folder: Path) -> None:
     """Kill it and remove its data."""
     if state := _read(folder):
         for pid in state["pids"]:
-            os.kill(pid, signal.SIGKILL)
+            _kill(pid)
     shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -84,6 +90,14 @@ def _read(folder: Path) -> _State | None:
         return None
     state["pids"] = [pid for pid in state["pids"] if _is_broker(pid, folder)]
     return state if state["pids"] else None
+
+
+def _kill(pid: int) -> None:
+    """End a broker, and return when it writes no more: its data are about to be removed."""
+    process = os.pidfd_open(pid)
+    signal.pidfd_send_signal(process, signal.SIGKILL)
+    select.select([process], [], [])
+    os.close(process)
 
 
 def _is_broker(pid: int, folder: Path) -> bool:

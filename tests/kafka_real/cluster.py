@@ -13,7 +13,9 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from contextlib import suppress
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Final, Self
 
 from confluent_kafka import KafkaException
@@ -22,13 +24,15 @@ from confluent_kafka.cimpl import NewTopic
 
 from consumer.timing import SystemClock
 from tests.kafka_real.broker import Broker, free_addresses, java_command
+from tests.kafka_real.quorum import leader_of_quorum
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from types import TracebackType
 
 _READY_LIMIT_S: Final = 60.0
 _ANSWER_LIMIT_S: Final = 0.5
+_TOLD_LIMIT_S: Final = 5.0
 _LOOK_AGAIN_S: Final = 0.02
 _LOG_TAIL_LINES: Final = 15
 
@@ -124,7 +128,7 @@ class RealKafka(Kafka):
         for broker in self._brokers.values():
             broker.start()
         for broker in self._brokers.values():
-            self._wait_ready(broker)
+            self._wait_until_ready(broker)
 
     def down(self) -> None:
         """Kill every broker."""
@@ -134,7 +138,15 @@ class RealKafka(Kafka):
     def start(self, node: int = 1) -> None:
         """Start a broker that was stopped or killed; return when it is ready."""
         self._brokers[node].start()
-        self._wait_ready(self._brokers[node])
+        self._wait_until_ready(self._brokers[node])
+
+    def rejoin(self, node: int = 1) -> None:
+        """Start a broker that was stopped or killed; return when it has every record again."""
+        self.start(node)
+        broker = self._brokers[node]
+        # It is asked itself: it knows that it is back, and so what it missed before.
+        admin = _admin(f"127.0.0.1:{broker.address.internal}")
+        self._wait(broker, lambda: _in_sync(admin), "in sync")
 
     def stop(self, node: int = 1) -> None:
         """End a broker in good order: it hands its partitions over first."""
@@ -144,19 +156,56 @@ class RealKafka(Kafka):
         """End a broker at once, as `kill -9` does."""
         self._brokers[node].end(signal.SIGKILL)
 
-    def _wait_ready(self, broker: Broker) -> None:
-        """Return when *broker* answers and sees every broker that runs."""
-        admin = _admin(f"127.0.0.1:{broker.address.internal}")
+    def active_controller(self) -> int:
+        """Return the broker that leads the quorum; where they elect one, wait for it.
+
+        Raises:
+            RuntimeError: nobody was elected in 60 s.
+        """
         clock = SystemClock()
         deadline_s = clock.monotonic_s() + _READY_LIMIT_S
-        while not self.pids.keys() <= _nodes(admin):
+        while clock.monotonic_s() < deadline_s:
+            for node in self.pids:
+                with suppress(OSError):
+                    leader = leader_of_quorum(self._brokers[node].address.internal)
+                    if leader in self.pids:  # else it has ended, and they do not know it yet
+                        return leader
+            Event().wait(_LOOK_AGAIN_S)
+        raise RuntimeError("the brokers have no active controller")
+
+    def coordinator(self, group: str) -> int:
+        """Return the broker that keeps the members and the offsets of *group*.
+
+        Raises:
+            KafkaException: nobody has told it in 60 s.
+        """
+        deadline_s = SystemClock().monotonic_s() + _READY_LIMIT_S
+        while True:
+            # A client that has lost a coordinator may wait for that one for ever: each has its own.
+            admin = _admin(self._admin_bootstrap)
+            asked = admin.describe_consumer_groups([group], request_timeout=_TOLD_LIMIT_S)
+            try:
+                return int(asked[group].result().coordinator.id)
+            except KafkaException:
+                if SystemClock().monotonic_s() > deadline_s:
+                    raise
+
+    def _wait_until_ready(self, broker: Broker) -> None:
+        """Return when *broker* answers and sees every broker that runs."""
+        admin = _admin(f"127.0.0.1:{broker.address.internal}")
+        self._wait(broker, lambda: self.pids.keys() <= _nodes(admin), "ready")
+
+    def _wait(self, broker: Broker, done: Callable[[], bool], what: str) -> None:
+        clock = SystemClock()
+        deadline_s = clock.monotonic_s() + _READY_LIMIT_S
+        while not done():
             if clock.monotonic_s() > deadline_s:
-                raise _failure(broker, f"was not ready after {_READY_LIMIT_S:.0f} s")
+                raise _failure(broker, f"was not {what} after {_READY_LIMIT_S:.0f} s")
             try:
                 broker.process.wait(timeout=_LOOK_AGAIN_S)
             except subprocess.TimeoutExpired:
                 continue
-            raise _failure(broker, "ended before it was ready")
+            raise _failure(broker, f"ended before it was {what}")
 
 
 def _admin(bootstrap: str) -> AdminClient:
@@ -172,6 +221,16 @@ def _nodes(admin: AdminClient) -> set[int]:
     except KafkaException:
         return set()
     return {node.id for node in answer.nodes}
+
+
+def _in_sync(admin: AdminClient) -> bool:
+    """Tell whether every copy of every partition has all records; not while nobody answers."""
+    try:
+        topics = admin.list_topics(timeout=_ANSWER_LIMIT_S).topics.values()
+    except KafkaException:
+        return False
+    partitions = [it for topic in topics for it in topic.partitions.values()]
+    return all(len(it.isrs) == len(it.replicas) and it.leader >= 0 for it in partitions)
 
 
 def _failure(broker: Broker, what: str) -> RuntimeError:

@@ -6,22 +6,26 @@ import re
 import signal
 import subprocess
 import sys
+import time
+from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Final, TypeAlias
 
-if TYPE_CHECKING:
-    from typing import IO
+STOP_S: Final = 60.0
 
-STOP_S = 60
+Process: TypeAlias = "subprocess.Popen[bytes]"
 
 
 class Members:
-    """The processes of one group."""
+    """The processes of one group, each with its log in *folder*."""
 
-    def __init__(self, env: dict[str, str], log: IO[bytes]) -> None:
+    def __init__(self, env: dict[str, str], folder: Path) -> None:
         self._env = env
-        self._log = log
-        self._running: list[subprocess.Popen[bytes]] = []
+        self._folder = folder
+        self._numbers = count(1)
+        self._running: list[Process] = []
+        self._leaving: list[tuple[float, Process]] = []
+        """Those who were asked to stop, and by when they have to."""
         self.peak_mb = 0.0
         """The most memory that one process ever had."""
         self.failures: list[int] = []
@@ -32,11 +36,12 @@ class Members:
 
     def start(self) -> None:
         """Start one more."""
-        self._running.append(
-            subprocess.Popen(
-                [sys.executable, "-m", "consumer", "run"], env=self._env, stderr=self._log
+        with (self._folder / f"member-{next(self._numbers)}.log").open("wb") as log:
+            self._running.append(
+                subprocess.Popen(
+                    [sys.executable, "-m", "consumer", "run"], env=self._env, stderr=log
+                )
             )
-        )
 
     def kill(self, index: int) -> None:
         """End one at once, as a lost machine does."""
@@ -46,12 +51,25 @@ class Members:
         process.wait()
 
     def stop(self, index: int) -> None:
-        """End one as Kubernetes does."""
+        """Ask one to end, as Kubernetes does; `measure` sees whether it does."""
         self.measure()
         process = self._running.pop(index)
         process.send_signal(signal.SIGTERM)
-        if process.wait(STOP_S) != 0:
-            self.failures.append(process.returncode)
+        self._leaving.append((time.monotonic() + STOP_S, process))
+
+    def stop_all(self) -> None:
+        """Ask all to end, and wait until they have."""
+        while self._running:
+            self.stop(0)
+        while self._leaving:
+            time.sleep(0.05)
+            self.measure()
+
+    def close(self) -> None:
+        """End at once whoever still runs."""
+        for process in (*self._running, *(leaving for _, leaving in self._leaving)):
+            process.kill()
+            process.wait()
 
     def measure(self) -> None:
         """Look at the memory of each, and at those that are gone."""
@@ -59,8 +77,18 @@ class Members:
             if process.poll() is not None:
                 self.failures.append(process.returncode)
                 self._running.remove(process)
-                continue
-            status = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii")
-            found = re.search(r"VmHWM:\s+(\d+) kB", status)
-            if found is not None:
-                self.peak_mb = max(self.peak_mb, int(found[1]) / 1024)
+        for deadline_s, process in list(self._leaving):
+            if process.poll() is None and time.monotonic() > deadline_s:
+                process.kill()
+                process.wait()
+            if process.returncode is not None:
+                self._leaving.remove((deadline_s, process))
+                self.failures += [process.returncode] if process.returncode else []
+        for process in (*self._running, *(leaving for _, leaving in self._leaving)):
+            self._weigh(process)
+
+    def _weigh(self, process: Process) -> None:
+        status = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii")
+        found = re.search(r"VmHWM:\s+(\d+) kB", status)
+        if found is not None:
+            self.peak_mb = max(self.peak_mb, int(found[1]) / 1024)

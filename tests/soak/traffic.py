@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 USERS = 2_000
 IGNORED, POISON = 0.05, 0.002
 """The share of records that Seg never sees; poison stays far below a storm."""
+POISON_REASON = "bad_number"
 
 
 class Traffic:
@@ -25,39 +26,42 @@ class Traffic:
         self._producer = TopicProducer(settings, topic)
         self._encode = Encoder()
         self._random = random
-        self.written = 0
-        self.ignored = 0
+        self.deliverable = 0
+        """How many calls must arrive."""
         self.poison = 0
-        self.numbers = [0] * USERS
-        """How many deliverable calls each user has."""
+        """How many dead letters there must be."""
+        self._numbers = [0] * USERS
 
     @property
-    def deliverable(self) -> int:
-        """How many calls must arrive."""
-        return self.written - self.ignored - self.poison
+    def written(self) -> int:
+        """How many records the brokers have acknowledged: every copy in sync has them."""
+        return self._producer.acknowledged
 
     def write(self, records: int) -> None:
         """Write *records* more."""
         for _ in range(records):
             user = self._random.randrange(USERS)
             self._producer.put(Outgoing(f"u-{user}".encode(), self._encode(self._call(user))))
-            self.written += 1
 
     def close(self) -> None:
-        """Wait until the brokers have everything."""
+        """Wait until the brokers have acknowledged everything.
+
+        Raises:
+            StartError: they refused a record, or did not answer in time.
+        """
         self._producer.close()
 
     def _call(self, user: int) -> Object:
         dice = self._random.random()
         call: Object = {"type": "track", "userId": f"u-{user}"}
         if dice < IGNORED:
-            self.ignored += 1
             return call | {"event": "Signed Up"}
         if dice < IGNORED + POISON:
             self.poison += 1
             return call | {"event": "Viewed Product", "properties": {"price": "much"}}
-        self.numbers[user] += 1
-        call |= {"messageId": f"{user}-{self.numbers[user]}"}
+        self.deliverable += 1
+        self._numbers[user] += 1
+        call |= {"messageId": f"{user}-{self._numbers[user]}"}
         call |= {"timestamp": "2026-11-23T10:00:00.000Z"}
         properties: Object = {"id": "507f", "price": 18.99, "categories": ["Games"]}
         return call | {"event": "Viewed Product", "properties": properties}

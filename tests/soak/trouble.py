@@ -3,98 +3,98 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
-
-import orjson
-import urllib3
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from random import Random
 
-    from consumer.kafka.embedded import EmbeddedBroker
-    from consumer.model import Object
     from tests.soak.members import Members
-
-SEG: dict[str, list[Object]] = {
-    "some 500s": [{"status": 500, "share": 0.2}],
-    "some resets": [{"trouble": "reset", "share": 0.1}],
-    "429 with Retry-After": [{"status": 429, "share": 0.2, "retry_after": 1}],
-    "throttled": [{"calls_per_s": 2000.0}],
-    "slow": [{"delay_s": 0.1}],
-    "some hang": [{"trouble": "hang", "share": 0.002}],
-    "taken but unanswered": [{"trouble": "reset", "share": 0.001, "accepted": True}],
-    "garbage": [{"trouble": "garbage", "share": 0.05}],
-    "down": [{"status": 503}],
-    "wrong key": [{"status": 403}],
-    "wrong endpoint": [{"status": 404}],
-}
-"""The faults of Seg, as the sandbox takes them."""
 
 PAUSE_S = (4.0, 12.0)
 FAULT_S = (2.0, 6.0)
 
 
+class Faults(Protocol):
+    """What can go wrong at one place, one at a time."""
+
+    @property
+    def known(self) -> Mapping[str, Callable[[], None]]:
+        """What begins each, at once."""
+
+    def heal(self) -> bool:
+        """End what began, and tell whether it is over: some need their time."""
+
+
+class Series:
+    """The faults of one place: a pause, a fault for a while, until it is over, and again."""
+
+    def __init__(self, faults: Faults, made: Counter[str], random: Random, *, now_s: float) -> None:
+        self._faults = faults
+        self._made = made
+        self._random = random
+        self._deck: list[str] = []
+        self._is_fault = False
+        self._next_s = now_s + random.uniform(*PAUSE_S)
+
+    def tick(self, now_s: float) -> None:
+        """Do what is due."""
+        if now_s < self._next_s:
+            return
+        if not self._is_fault:
+            self._faults.known[self._draw()]()
+            self._is_fault = True
+            self._next_s = now_s + self._random.uniform(*FAULT_S)
+        elif self.heal():
+            self._next_s = now_s + self._random.uniform(*PAUSE_S)
+
+    def heal(self) -> bool:
+        """End the fault, and tell whether it is over."""
+        self._is_fault = not self._faults.heal()
+        return not self._is_fault
+
+    def _draw(self) -> str:
+        """Return the next fault: each has its turn before one comes again."""
+        if not self._deck:
+            self._deck = list(self._faults.known)
+            self._random.shuffle(self._deck)
+        name = self._deck.pop()
+        self._made[name] += 1
+        return name
+
+
 class Trouble:
-    """Decides at each tick what begins and what ends."""
+    """Faults at several places at once, and members that come and go."""
 
     def __init__(
         self,
-        sandbox: str,
-        broker: EmbeddedBroker,
+        places: list[Faults],
         members: Members,
-        *,
         random: Random,
+        *,
         kill_every_s: float,
         now_s: float,
     ) -> None:
-        self._http = urllib3.PoolManager()
-        self._sandbox = sandbox
-        self._broker = broker
+        self.made: Counter[str] = Counter()
+        """What was done, and how often."""
+        self._series = [Series(faults, self.made, random, now_s=now_s) for faults in places]
         self._members = members
         self._random = random
         self._kill_every_s = kill_every_s
         self._next_kill_s = now_s + kill_every_s
-        self._next_fault_s = now_s + random.uniform(*PAUSE_S)
-        self._heal_at_s: float | None = None
-        self.made: Counter[str] = Counter()
-        """What was done, and how often."""
 
     def tick(self, now_s: float) -> None:
         """Do what is due."""
-        if self._heal_at_s is not None and now_s >= self._heal_at_s:
-            self.heal()
-            self._next_fault_s = now_s + self._random.uniform(*PAUSE_S)
-        elif self._heal_at_s is None and now_s >= self._next_fault_s:
-            self._begin(now_s)
+        for series in self._series:
+            series.tick(now_s)
         if now_s >= self._next_kill_s:
             self._next_kill_s = now_s + self._kill_every_s
             self._replace_a_member()
 
-    def heal(self) -> None:
-        """End every fault."""
-        self._heal_at_s = None
-        self._seg([])
-        self._broker.call("set_up")
-        self._broker.call("set_rtt", 0)
-
-    def summary(self) -> dict[str, int]:
-        """Return the sandbox's counters."""
-        answer = self._http.request("GET", f"{self._sandbox}_sandbox/summary")
-        counters: dict[str, int] = orjson.loads(answer.data)
-        return counters
-
-    def _begin(self, now_s: float) -> None:
-        self._heal_at_s = now_s + self._random.uniform(*FAULT_S)
-        name = self._random.choice([*SEG, *SEG, "slow brokers", "broker away", "coordinator moves"])
-        self.made[name] += 1
-        if name == "slow brokers":
-            self._broker.call("set_rtt", 100)
-        elif name == "broker away":
-            self._broker.call("set_down", self._random.randint(1, 3))
-        elif name == "coordinator moves":
-            self._broker.call("set_coordinator", "soak", self._random.randint(1, 3))
-        else:
-            self._seg(SEG[name])
+    def heal(self) -> bool:
+        """End every fault, and tell whether all are over."""
+        over = [series.heal() for series in self._series]  # each is told
+        return all(over)
 
     def _replace_a_member(self) -> None:
         """Kill one (three times out of four) or stop one, and start another."""
@@ -106,11 +106,3 @@ class Trouble:
             self.made["stop"] += 1
             self._members.stop(index)
         self._members.start()
-
-    def _seg(self, faults: list[Object]) -> None:
-        self._http.request(
-            "POST",
-            f"{self._sandbox}_sandbox/faults",
-            body=orjson.dumps(faults),
-            headers={"Content-Type": "application/json"},
-        )

@@ -9,8 +9,6 @@ import orjson
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.soak.traffic import Traffic
-
 
 class Verdict:
     """Follows the journal and counts what should not be."""
@@ -18,28 +16,36 @@ class Verdict:
     def __init__(self, journal: Path, users: int) -> None:
         self._file = journal.open("rb")
         self._rest = b""
-        self._last = [0] * users
+        self._newest = [0] * users
+        self._missing: set[tuple[int, int]] = set()
+        """Calls of which a later one of the same user has arrived."""
         self.arrived = 0
-        """Calls that Seg accepted for the first time."""
+        """Calls that Seg accepted, each counted once."""
         self.out_of_order = 0
-        """Calls that came before one of the same user with a lower number, or after a higher."""
+        """Calls that came after a later one of the same user."""
+        self.doubles = 0
+        """Calls that the sandbox accepted again: they are older than its memory."""
 
     def follow(self) -> None:
         """Read what was written since."""
         data = self._rest + self._file.read()
         *lines, self._rest = data.split(b"\n")
         for line in lines:
-            message_id = orjson.loads(line)["message_id"]
-            user, _, number = message_id.partition("-")
-            self.arrived += 1
-            if int(number) != self._last[int(user)] + 1:
-                self.out_of_order += 1
-            self._last[int(user)] = max(self._last[int(user)], int(number))
-
-    def lost(self, traffic: Traffic) -> int:
-        """Return how many deliverable calls did not arrive."""
-        return traffic.deliverable - self.arrived
+            user, _, number = orjson.loads(line)["message_id"].partition("-")
+            self._arrive(int(user), int(number))
 
     def close(self) -> None:
         """Close the journal."""
         self._file.close()
+
+    def _arrive(self, user: int, number: int) -> None:
+        if number > self._newest[user]:
+            self._missing.update((user, it) for it in range(self._newest[user] + 1, number))
+            self._newest[user] = number
+        elif (user, number) in self._missing:
+            self._missing.remove((user, number))
+            self.out_of_order += 1
+        else:
+            self.doubles += 1
+            return
+        self.arrived += 1

@@ -1,0 +1,103 @@
+"""Three real brokers of which one is away: the program goes on, and keeps its promises."""
+
+from __future__ import annotations
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import count, islice
+from threading import Event
+from typing import TYPE_CHECKING
+
+import pytest
+
+from consumer.sandbox import Sandbox
+from tests.kafka.brokers import Real
+from tests.kafka.program import conserved, eventually
+from tests.kafka.scene import USERS, Scene, Written, options
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.kafka_real.cluster import RealKafka
+
+pytest_plugins = ["tests.kafka_real.fixtures"]
+
+pytestmark = [pytest.mark.broker, pytest.mark.real, pytest.mark.timeout(90, func_only=True)]
+
+BURST = 300
+
+
+@pytest.fixture(name="scene")
+def _scene(three_brokers: RealKafka, topic: str, tmp_path: Path) -> Iterator[Scene]:
+    """Give a topic of three copies and two members that read it; all brokers are back after it."""
+    with Sandbox.start(options(tmp_path, faults=())) as sandbox:
+        scene = Scene(Real(three_brokers), topic, tmp_path, sandbox)
+        for _ in range(2):
+            scene.start()
+        scene.wait_for_members()
+        nodes = set(three_brokers.pids)
+        yield scene
+        scene.close()
+        for node in nodes - three_brokers.pids.keys():
+            three_brokers.rejoin(node)
+
+
+@contextmanager
+def load(scene: Scene) -> Iterator[None]:
+    """Write meanwhile, as much as the brokers acknowledge; what they refuse fails the test."""
+    over = Event()
+    calls = (Written("call", f"u-{it % USERS}", f"{it % USERS}-{it}") for it in count())
+
+    def write() -> None:
+        while not over.is_set():
+            scene.write_these(*islice(calls, BURST))
+
+    with ThreadPoolExecutor(max_workers=1) as worker:
+        writing = worker.submit(write)
+        try:
+            yield
+        finally:
+            over.set()
+        writing.result()
+
+
+def last_elected(kafka: RealKafka) -> int:
+    """Return the controller of the highest epoch, as the brokers' own logs have it."""
+    line = re.compile(r"id=(\d)\] Becoming the active controller at epoch (\d+)")
+    logs = [path.read_text() for path in kafka.folder.glob("broker-*.log")]
+    return max((int(epoch), int(node)) for log in logs for node, epoch in line.findall(log))[1]
+
+
+def test_a_rolling_restart_under_load_costs_nothing(scene: Scene, three_brokers: RealKafka) -> None:
+    """What is written while one broker after the other restarts arrives, in order, and once."""
+    with load(scene):
+        for node in three_brokers.pids:
+            three_brokers.stop(node)
+            three_brokers.rejoin(node)
+    scene.check_end()
+
+    assert scene.calls > 10 * BURST
+    assert all(conserved(program.scrape()) for program in scene.programs)
+    assert [program.stop() for program in scene.programs] == [0, 0]
+
+
+def test_delivery_goes_on_without_the_active_controller(
+    scene: Scene, three_brokers: RealKafka, topic: str
+) -> None:
+    """It dies; another takes over, and the two that are left store, serve and create topics."""
+    controller = three_brokers.active_controller()
+    with load(scene):
+        eventually(lambda: scene.accepted > BURST)
+        three_brokers.kill(controller)
+        delivered = scene.accepted
+        successor = three_brokers.active_controller()
+        three_brokers.create_topic(f"{topic}-later", partitions=3)
+        eventually(lambda: scene.accepted > delivered + 3 * BURST)
+    scene.check_end()
+
+    assert successor != controller
+    assert successor == last_elected(three_brokers)
+    assert all(conserved(program.scrape()) for program in scene.programs)
+    assert [program.stop() for program in scene.programs] == [0, 0]

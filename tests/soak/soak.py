@@ -1,0 +1,144 @@
+"""One soak, from its first record to its figures."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, NamedTuple
+
+import click
+
+from consumer.kafka.letters import Wanted, read_letters
+from consumer.settings import load
+from tests.kafka.brokers import committed
+from tests.soak.traffic import POISON_REASON, USERS, Traffic
+from tests.soak.trouble import Trouble
+from tests.soak.verdict import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from random import Random
+
+    from tests.kafka.brokers import Broker
+    from tests.soak.members import Members
+    from tests.soak.seg import SegFaults
+    from tests.soak.trouble import Faults
+
+PARTITIONS = 24
+BACKLOG_MAX = 80_000
+"""The embedded broker keeps 5 MiB a partition: no more may wait than that holds. It is also less
+than the writer's own queue takes, so that a broker that is away does not hold the soak up."""
+BURST = 1_000
+TELL_EVERY_S = 10.0
+MEND_S = 120.0
+DRAIN_S = 300.0
+
+
+class Scenery(NamedTuple):
+    """What a soak runs on."""
+
+    topic: str
+    """Also the group's name."""
+    broker: Broker
+    broker_faults: Faults
+    seg: SegFaults
+    journal: Path
+    env: dict[str, str]
+    """A member's settings."""
+
+
+class Soak:
+    """Traffic from the beginning, trouble while it runs, and a verdict at its end."""
+
+    def __init__(
+        self, scenery: Scenery, members: Members, random: Random, *, kill_every_s: float
+    ) -> None:
+        self._topic = scenery.topic
+        self._broker = scenery.broker
+        self._seg = scenery.seg
+        self._members = members
+        self._kafka = load(env=scenery.env).kafka
+        self._traffic = Traffic(self._kafka, scenery.topic, random)
+        self._told: Counter[str] = Counter()
+        self._verdict = Verdict(scenery.journal, USERS)
+        self._trouble = Trouble(
+            [scenery.seg, scenery.broker_faults],
+            members,
+            random,
+            kill_every_s=kill_every_s,
+            now_s=time.monotonic(),
+        )
+
+    def run(self, seconds: float) -> None:
+        """Write as much as the members bear, and make trouble, for so long."""
+        end_s = time.monotonic() + seconds
+        tell_s = 0.0
+        while (now_s := time.monotonic()) < end_s:
+            if self._waiting < BACKLOG_MAX:
+                self._traffic.write(BURST)
+            else:
+                time.sleep(0.05)
+            self._verdict.follow()
+            self._trouble.tick(now_s)
+            self._members.measure()
+            if now_s > tell_s:
+                tell_s = now_s + TELL_EVERY_S
+                self._tell(end_s - now_s)
+
+    def end(self) -> dict[str, object]:
+        """Heal everything, wait until all has arrived, and count."""
+        _wait(self._trouble.heal, MEND_S)
+        self._traffic.close()
+        _wait(self._has_drained, DRAIN_S)
+        time.sleep(2.0)  # for what should not come any more
+        self._members.stop_all()
+        self._verdict.follow()
+        self._verdict.close()
+        return self._figures()
+
+    @property
+    def _waiting(self) -> int:
+        return self._traffic.deliverable - self._verdict.arrived
+
+    def _has_drained(self) -> bool:
+        self._verdict.follow()
+        self._members.measure()
+        return self._waiting == 0
+
+    def _tell(self, left_s: float) -> None:
+        fresh = self._trouble.made - self._told
+        self._told += fresh
+        click.echo(
+            f"{left_s:4.0f} s left: {self._traffic.written:,} written, "
+            f"{self._verdict.arrived:,} arrived, {self._verdict.out_of_order} out of order, "
+            f"{self._seg.doubles():,} doubles; {', '.join(fresh) or 'no trouble'}",
+            err=True,
+        )
+
+    def _figures(self) -> dict[str, object]:
+        letters = read_letters(self._kafka, f"{self._topic}.dead-letter", Wanted())
+        buried = Counter({(it.source, it.source_offset): it.reason for it in letters}.values())
+        offsets = committed(self._broker, self._topic, self._topic, PARTITIONS)
+        doubles = self._seg.doubles() + self._verdict.doubles
+        return {
+            "written": self._traffic.written,
+            "to_arrive": self._traffic.deliverable,
+            "arrived": self._verdict.arrived,
+            "lost": self._waiting + self._traffic.poison - buried[POISON_REASON],
+            "out_of_order": self._verdict.out_of_order,
+            "uncommitted": self._traffic.written - sum(offsets.values()),
+            "doubles": doubles,
+            "doubles_share": round(doubles / max(1, self._verdict.arrived), 6),
+            "dead_lettered": dict(buried),
+            "troubles": dict(self._trouble.made),
+            "peak_mb": round(self._members.peak_mb),
+            "failures": self._members.failures,
+        }
+
+
+def _wait(done: Callable[[], bool], limit_s: float) -> None:
+    """Return when *done*, or when there is no time left."""
+    end_s = time.monotonic() + limit_s
+    while not done() and time.monotonic() < end_s:
+        time.sleep(0.2)

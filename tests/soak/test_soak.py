@@ -1,0 +1,93 @@
+"""A soak is worth what it sees: its verdict and its troubles, without brokers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import partial
+from itertools import pairwise
+from random import Random
+from typing import TYPE_CHECKING
+
+import orjson
+import pytest
+
+from tests.soak.trouble import FAULT_S, PAUSE_S, Series
+from tests.soak.verdict import Verdict
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.mark.parametrize(
+    ("numbers", "arrived", "out_of_order", "doubles"),
+    [
+        ([1, 2, 3], 3, 0, 0),
+        ([1, 3], 2, 0, 0),
+        ([1, 3, 2, 4], 4, 1, 0),
+        ([4, 3, 2, 1], 4, 3, 0),
+        ([1, 2, 1, 2, 3], 3, 0, 2),
+    ],
+    ids=["as written", "lost", "late", "backwards", "again"],
+)
+def test_the_verdict_tells_loss_from_disorder_and_doubles(
+    tmp_path: Path, numbers: list[int], arrived: int, out_of_order: int, doubles: int
+) -> None:
+    """A call that never comes is not counted as arrived, whatever comes after it or twice."""
+    journal = tmp_path / "journal"
+    journal.write_bytes(b"".join(orjson.dumps({"message_id": f"1-{it}"}) + b"\n" for it in numbers))
+    verdict = Verdict(journal, users=2)
+
+    verdict.follow()
+    verdict.close()
+
+    assert (verdict.arrived, verdict.out_of_order, verdict.doubles) == (
+        arrived,
+        out_of_order,
+        doubles,
+    )
+
+
+def test_half_a_line_of_the_journal_waits_for_its_rest(tmp_path: Path) -> None:
+    """The sandbox writes while it is read."""
+    journal = tmp_path / "journal"
+    with journal.open("wb", buffering=0) as file:
+        verdict = Verdict(journal, users=1)
+        file.write(b'{"message_id": "0-1"}\n{"message')
+        verdict.follow()
+        at_first = verdict.arrived
+        file.write(b'_id": "0-2"}\n')
+        verdict.follow()
+        verdict.close()
+
+    assert (at_first, verdict.arrived) == (1, 2)
+
+
+class SlowToHeal:
+    """A place with two faults, whose end takes *ticks*."""
+
+    def __init__(self, ticks: int) -> None:
+        self.begun: list[str] = []
+        self.known = {name: partial(self.begun.append, name) for name in ("fire", "flood")}
+        self._ticks = self._left = ticks
+
+    def heal(self) -> bool:
+        """Come a step nearer to the end."""
+        self._left = self._left - 1 if self._left else self._ticks
+        return self._left == 0
+
+
+def test_a_fault_begins_when_the_last_is_over_and_each_has_its_turn() -> None:
+    """However long a restart takes, the next one waits for it, and none is left out."""
+    faults, made = SlowToHeal(ticks=50), Counter[str]()
+    series = Series(faults, made, Random(1), now_s=0.0)  # noqa: S311 - seeded, no secret
+    begun_at_s = []
+    for now_s in range(1_000):
+        before = len(faults.begun)
+        series.tick(float(now_s))
+        begun_at_s += [now_s] * (len(faults.begun) - before)
+
+    assert min(b - a for a, b in pairwise(begun_at_s)) > 50 + FAULT_S[0]
+    assert begun_at_s[0] <= PAUSE_S[1] + 1
+    assert len(faults.begun) >= 10
+    assert all(set(faults.begun[it : it + 2]) == {"fire", "flood"} for it in range(0, 10, 2))
+    assert made == Counter(faults.begun)
