@@ -28,6 +28,7 @@ HEADERS_BYTES = 65_536
 """What the headers of a dead letter may add to a record."""
 LOOK_AGAIN_S = 5.0
 """How long one that cannot be used is left alone."""
+THREAD = "dead-letter-topic"
 
 _MAY_EXIST = frozenset({KafkaError.TOPIC_ALREADY_EXISTS})
 _CANNOT_SAY = frozenset({KafkaError._UNSUPPORTED_FEATURE})  # noqa: SLF001 - its public name
@@ -105,7 +106,7 @@ class Graves:
         if grave in self._look_at_s:  # so the last look has found it wanting
             self._tally.dead_letter_write_failures += 1
         self._look_at_s[grave] = now_s + LOOK_AGAIN_S
-        self._look = Thread(target=self._see_to, args=(grave, source), daemon=True)
+        self._look = Thread(target=self._see_to, args=(grave, source), name=THREAD, daemon=True)
         self._look.start()
         return False
 

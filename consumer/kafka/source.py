@@ -158,10 +158,11 @@ class KafkaSource:
         """True once the group has taken this consumer in, with partitions or without.
 
         A member id says too little: by KIP-848 the client gives it to itself, and a coordinator
-        gives one to who has yet to join. The generation comes with the answer that lets it in.
+        gives one to who has yet to join. The generation comes with the answer that lets it in, but
+        outlives the member id of who was thrown out.
         """
         generation = generation_of(self._consumer.consumer_group_metadata())
-        return bool(self._consumer.memberid()) if generation is None else generation > 0
+        return bool(self._consumer.memberid()) and (generation is None or generation > 0)
 
     def close(self) -> None:
         """Leave the group; the listener is told of what was still owned."""

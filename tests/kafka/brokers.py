@@ -98,9 +98,9 @@ def committed(broker: Broker, group: str, topic: str, partitions: int) -> dict[i
 
 
 def commit(broker: Broker, group: str, topic: str, partition: int, offset: int) -> None:
-    """Commit as a person does with Kafka's own tool: for a group without members."""
+    """Commit as a stranger does for a group without members: with metadata of its own."""
     consumer = Consumer({"bootstrap.servers": broker.bootstrap, "group.id": group, "log_level": 0})
-    place = TopicPartition(topic, partition, offset)
+    place = TopicPartition(topic, partition, offset, "by hand")
     consumer.commit(offsets=[place], asynchronous=False)
     consumer.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
@@ -71,6 +72,8 @@ class Member:
         )
         self.ledgers: dict[Partition, Ledger] = {}
         self.records: list[Record] = []
+        self.polled = 0
+        """How many records came, those included that need no work."""
         self.said: list[Said] = []
         self.answers: list[str | None] = []
         self.on_revoke: Callable[[Collection[Partition]], None] = lambda _partitions: None
@@ -89,6 +92,7 @@ class Member:
     def turn(self, timeout_s: float = 0.02) -> None:
         """Poll once, and start what comes."""
         for record in self.source.poll(500, timeout_s):
+            self.polled += 1
             if self.ledgers[record.partition].start(record.offset):
                 self.records.append(record)
 
@@ -159,6 +163,14 @@ def produce(broker: Broker, topic: str, values: Iterable[bytes | None]) -> None:
     producer = TopicProducer(settings_for(broker, topic).kafka, topic)
     for value in values:
         producer.put(Outgoing(value, value))
+    producer.close()
+
+
+def fill(broker: Broker, topic: str, partitions: int, *values: bytes) -> None:
+    """Write *values* to each partition."""
+    producer = TopicProducer(settings_for(broker, topic).kafka, topic)
+    for number, value in product(range(partitions), values):
+        producer.put(Outgoing(None, value), number)
     producer.close()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import orjson
 import pytest
 
 from consumer.kafka.dead_letters import PREFIX, RETRY_AFTER_S
@@ -132,6 +133,29 @@ def test_nothing_counts_before_the_broker_has_it(
     found = [it.value for it in read_topic(writer.kafka, f"{topic}.dead-letter")]
     assert while_down == (1, 49)
     assert found == [b"%d" % number for number in range(50)]
+
+
+def test_more_letters_than_the_client_takes_wait_for_their_turn(
+    faulty: Embedded, topic: str, write: Callable[..., Writer]
+) -> None:
+    """Its queue is bounded; what does not fit is tried again, and stored once."""
+    faulty.create_topic(f"{topic}.dead-letter", 1)
+    passed = orjson.dumps(faulty.config | {"queue.buffering.max.messages": 10}).decode()
+    writer = write(faulty, topic, SEG_KAFKA__CONFIG=passed)
+    for number in range(30):
+        writer.put(number, None, b"%d" % number, None)
+    pending = writer.letters.pending
+
+    def done() -> bool:
+        writer.clock.ahead_s += RETRY_AFTER_S
+        return writer.look() >= 30
+
+    eventually(done)
+
+    found = [it.value for it in read_topic(writer.kafka, f"{topic}.dead-letter")]
+    assert pending == 30
+    assert writer.tally.dead_letter_write_failures >= 20
+    assert sorted(int(it or b"") for it in found) == list(range(30))
 
 
 @pytest.mark.parametrize(

@@ -257,8 +257,21 @@ class TestLoss:
         turns(0.2, member)
 
         assert said == Said("lost", (0,))
+        assert not member.source.is_member
         assert member.answers == []
         assert committed(faulty, f"group-of-{topic}", topic, 1) == {}
+
+    def test_befalls_who_does_not_poll_in_time(
+        self, faulty: Embedded, topic: str, join: Join
+    ) -> None:
+        """It is counted by its name; the member joins again and reads what was not committed."""
+        times = {"SEG_KAFKA__MAX_POLL_INTERVAL_S": "2", "SEG_KAFKA__DRAIN_TIMEOUT_S": "1"}
+        member = reader(faulty, topic, join, **times)
+        pause(2.5)
+        until(lambda: len(member.records) == 20, member)
+
+        assert [it.what for it in member.said] == ["assigned", "lost", "assigned"]
+        assert member.tally.kafka_errors == {("_MAX_POLL_EXCEEDED",): 1}
 
 
 class TestReading:

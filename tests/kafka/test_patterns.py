@@ -5,13 +5,14 @@ The brokers make no topic of their own accord here, as in production: what is th
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 import orjson
 import pytest
 from confluent_kafka.admin import ConfigResource, ResourceType
 
-from consumer.kafka.graves import HEADERS_BYTES, LOOK_AGAIN_S
+from consumer.kafka.graves import HEADERS_BYTES, LOOK_AGAIN_S, THREAD
 from consumer.kafka.produce import TopicProducer
 from consumer.kafka.read import read_topic
 from consumer.sandbox import Sandbox
@@ -121,12 +122,17 @@ def test_brokers_that_are_away_hold_nobody_up(faulty: Embedded, topic: str, writ
     for _ in range(100):
         writer.letters.expect([topic])
         writer.look()
+        writer.clock.ahead_s += LOOK_AGAIN_S
+    threads = [it for it in threading.enumerate() if it.name == THREAD]
+    writer.clock.ahead_s = 0.0
     seconds = writer.clock.monotonic_s() - start_s
     pending = writer.letters.pending
     faulty.broker.call("set_up", -1)
     writer.wait(1)
 
     assert seconds < 0.5
+    assert len(threads) == 1
+    assert writer.tally.dead_letter_write_failures == 0
     assert pending == 1
     assert writer.stored == [letter]
 

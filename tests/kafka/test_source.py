@@ -13,7 +13,7 @@ from consumer.kafka.produce import Outgoing, TopicProducer
 from consumer.ledger import Checkpoint
 from consumer.model import Partition
 from tests.kafka.brokers import commit, committed
-from tests.kafka.member import PROTOCOLS, produce, settings_for, turns, until
+from tests.kafka.member import PROTOCOLS, fill, produce, settings_for, turns, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -174,6 +174,8 @@ class TestGoingOn:
 
         assert member.answers == []
         until(lambda: member.answers == [None], member)
+        member.source._on_commit(None, [TopicPartition(topic, 0, 3)])
+        assert member.answers == [None]
 
     def test_who_waits_for_a_commit_hears_of_no_older_one(
         self, broker: Broker, topic: str, join: Join
@@ -219,6 +221,9 @@ class TestGoingOn:
         until(lambda: len(member.records) == 4, member)
 
         assert [record.offset for record in member.records] == [6, 7, 8, 9]
+        assert [it.args or it.kwargs["event"] for it in member.log.calls] == [
+            "commit_metadata_unreadable"
+        ]
 
     def test_nothing_is_committed_that_the_program_did_not_commit(
         self, broker: Broker, topic: str, join: Join
@@ -383,6 +388,31 @@ class TestOffsetOutOfRange:
 
         assert member.values == numbers(0, 9) + numbers(50, 99)
         assert left == Checkpoint(0, 100, (0,))
+
+    @pytest.mark.parametrize("protocol", PROTOCOLS)
+    def test_the_others_stay_where_and_as_they_are(
+        self, broker: Broker, topic: str, join: Join, protocol: str
+    ) -> None:
+        """Nothing of theirs is fetched again, and one that is paused stays paused."""
+        broker.create_topic(topic, 3)
+        fill(broker, topic, 3, b"0", b"1", b"2")
+        variables = PROTOCOLS[protocol] | {"SEG_KAFKA__ON_OFFSET_OUT_OF_RANGE": "earliest"}
+        member = join(broker, topic, **variables)
+        until(lambda: len(member.records) == 9, member)
+        member.source.pause([Partition(topic, 0), Partition(topic, 2)])
+        fill(broker, topic, 3, b"3", b"4")
+        until(lambda: len(member.records) == 11, member)
+        turns(0.3, member)
+        broker.delete_records(topic, 0, 4)
+        polled = member.polled
+
+        member.source.resume([Partition(topic, 0)])
+        until(lambda: len(member.records) == 12, member)
+        turns(0.7, member)
+
+        assert member.polled == polled + 1
+        member.source.resume([Partition(topic, 2)])
+        until(lambda: len(member.records) == 14, member)
 
     def test_the_other_partitions_go_on(self, broker: Broker, topic: str, join: Join) -> None:
         """Nothing of theirs is read twice or left out, whatever protocol the group has."""

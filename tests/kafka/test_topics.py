@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import product
 from typing import TYPE_CHECKING
 
 import orjson
@@ -15,7 +14,7 @@ from consumer.ledger import Checkpoint
 from consumer.model import Partition
 from consumer.sandbox import Sandbox
 from tests.kafka.brokers import commit, committed
-from tests.kafka.member import CONSUMER, COOPERATIVE, produce, settings_for, turns, until
+from tests.kafka.member import CONSUMER, COOPERATIVE, fill, produce, settings_for, turns, until
 from tests.kafka.program import conserved, eventually, pause, total
 from tests.kafka.scene import PARTITIONS, Scene, Written, options, record_of
 
@@ -35,14 +34,6 @@ pytestmark = [pytest.mark.broker, pytest.mark.timeout(60, func_only=True)]
 
 KINDS = ("none", "gzip", "snappy", "lz4", "zstd")
 """Of compression."""
-
-
-def fill(broker: Broker, topic: str, partitions: int, *values: bytes) -> None:
-    """Write *values* to each partition."""
-    producer = TopicProducer(settings_for(broker, topic).kafka, topic)
-    for number, value in product(range(partitions), values):
-        producer.put(Outgoing(None, value), number)
-    producer.close()
 
 
 @pytest.mark.parametrize(
