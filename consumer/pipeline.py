@@ -219,32 +219,39 @@ class Pipeline:
 
     def settle(self, settled: list[Settled]) -> None:
         """Finish what Seg took or does not support; bury what it rejects."""
-        for task, dead, ignored, detail, status, attempts in settled:
-            record, ledger = task.record, task.ledger
+        for tasks, dead, ignored, detail, status, attempts in settled:
             if dead is not None:
-                letter = DeadLetter(record, ledger, dead, detail, attempts, status)
-                self._bury(letter, self._undeliverable)
+                for task in tasks:
+                    letter = DeadLetter(task.record, task.ledger, dead, detail, attempts, status)
+                    self._bury(letter, self._undeliverable)
                 continue
-            self._undeliverable.healthy()
-            if ignored is not None:
-                self._ignore(record, ledger, ignored)
-            elif self._assignment.finish(record.partition, ledger, record.offset):
-                self._delivered(task)
+            self._undeliverable.healthy(len(tasks))
+            if ignored is None:
+                self._delivered(tasks)
+                continue
+            for task in tasks:
+                self._ignore(task.record, task.ledger, ignored)
         for letter in self._dead_letters.stored():
             if self._assignment.finish(
                 letter.record.partition, letter.ledger, letter.record.offset
             ):
                 add(self._tally.records_dead_lettered, letter.reason)
 
-    def _delivered(self, task: Task) -> None:
-        tally, call = self._tally, task.call
-        add(tally.calls_delivered, call.event or call.type)
-        tally.identifies_anonymous += call.anonymous
+    def _delivered(self, tasks: list[Task]) -> None:
+        """Finish what Seg took, where it is still ours to finish."""
+        tally, finish = self._tally, self._assignment.finish
         now_ms = self._clock.wall_s() * 1000
-        if call.occurred_at_ms is not None:
-            tally.event_to_ack_seconds.observe(max(0.0, now_ms - call.occurred_at_ms) / 1000)
-        if task.record.timestamp_ms is not None:
-            tally.append_to_ack_seconds.observe(max(0.0, now_ms - task.record.timestamp_ms) / 1000)
+        for task in tasks:
+            record, call = task.record, task.call
+            if not finish(record.partition, task.ledger, record.offset):
+                continue
+            add(tally.calls_delivered, call.event or call.type)
+            if call.anonymous:
+                tally.identifies_anonymous += 1
+            if call.occurred_at_ms is not None:
+                tally.event_to_ack_seconds.observe(max(0.0, now_ms - call.occurred_at_ms) / 1000)
+            if record.timestamp_ms is not None:
+                tally.append_to_ack_seconds.observe(max(0.0, now_ms - record.timestamp_ms) / 1000)
 
     def _ignore(self, record: Record, ledger: Ledger, reason: IgnoredReason) -> None:
         if self._assignment.finish(record.partition, ledger, record.offset):

@@ -18,31 +18,33 @@ class StormGuard:
 
     def __init__(self, limit: float) -> None:
         self._limit = limit
-        self._recent: deque[bool] = deque(maxlen=WINDOW)
-        self._poison = 0
-        self._only_poison = True
+        self._records = 0
+        self._dead = 0
+        self._recent: deque[int] = deque()  # which of the last `WINDOW` records were poison
 
-    def healthy(self) -> None:
-        """Note a record that was delivered or ignored."""
-        self._only_poison = False
-        self._note(poison=False)
+    def healthy(self, records: int = 1) -> None:
+        """Note so many *records* that were delivered or ignored."""
+        self._records += records
 
     def poison(self) -> bool:
         """Note a record that would be dead-lettered; return True where that is a storm."""
-        self._note(poison=True)
+        self._records += 1
+        self._dead += 1
+        self._recent.append(self._records)
+        poison = self._recent_poison()
         if not self._limit:
             return False
-        if self._only_poison:
-            return self._poison >= FIRST
-        return len(self._recent) == WINDOW and self._poison > self._limit * WINDOW
+        if self._dead == self._records:
+            return poison >= FIRST
+        return self._records >= WINDOW and poison > self._limit * WINDOW
 
     @property
     def text(self) -> str:
         """What the guard saw, for people."""
-        return f"{self._poison} of the last {len(self._recent)} records would be dead-lettered"
+        seen = min(self._records, WINDOW)
+        return f"{self._recent_poison()} of the last {seen} records would be dead-lettered"
 
-    def _note(self, *, poison: bool) -> None:
-        if len(self._recent) == WINDOW:
-            self._poison -= self._recent[0]
-        self._recent.append(poison)
-        self._poison += poison
+    def _recent_poison(self) -> int:
+        while self._recent and self._recent[0] <= self._records - WINDOW:
+            self._recent.popleft()
+        return len(self._recent)

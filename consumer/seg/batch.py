@@ -20,6 +20,7 @@ up), one request of its own and one for what stood behind it.
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class Batch:
         "_start",
         "_tasks",
         "attempts",
+        "calls",
         "failed_alone",
         "failing_since_s",
         "failures",
@@ -46,6 +48,8 @@ class Batch:
         self._start = 0  # everything before it is settled
         self._end = len(tasks)  # the request is tasks[start:end]
         self._guilty_before: int | None = None  # a guilty call is in tasks[start:guilty_before]
+        self.calls = tasks
+        """The calls of the request that is due or under way."""
         self.attempts = 0
         """How many requests were sent for it."""
         self.failures = 0
@@ -58,11 +62,6 @@ class Batch:
         """The count of Seg's successes at its last failure, or when it was sent first."""
 
     @property
-    def calls(self) -> list[Task]:
-        """The calls of the request that is due or under way."""
-        return self._tasks[self._start : self._end]
-
-    @property
     def done(self) -> bool:
         """True once every call has left the batch."""
         return self._start == len(self._tasks)
@@ -73,7 +72,7 @@ class Batch:
         self._start = self._end
         if self._guilty_before is None or self._start >= self._guilty_before:
             self._guilty_before = None
-            self._end = len(self._tasks)
+            self._aim(len(self._tasks))
         else:
             self._halve(self._guilty_before)
         return calls
@@ -90,7 +89,7 @@ class Batch:
         guilty = self._tasks[self._start]
         self._guilty_before = None
         self._start = self._end
-        self._end = len(self._tasks)
+        self._aim(len(self._tasks))
         return guilty
 
     def drop_closed(self) -> list[Task]:
@@ -99,12 +98,18 @@ class Batch:
         dropped = [task for task in rest if task.ledger.closed]
         if dropped:
             self._tasks = [task for task in rest if not task.ledger.closed]
-            self._start, self._end = 0, len(self._tasks)
+            self._start = 0
             self._guilty_before = None
+            self._aim(len(self._tasks))
         return dropped
 
     def _halve(self, guilty_before: int) -> None:
-        self._end = self._start + max(1, (guilty_before - self._start) // 2)
+        self._aim(self._start + max(1, (guilty_before - self._start) // 2))
+
+    def _aim(self, end: int) -> None:
+        """Let the next request be of the calls up to *end*."""
+        self._end = end
+        self.calls = self._tasks[self._start : end]
 
     def idempotency_key(self) -> str:
         """Return the key by which a receiver knows this request again, on every attempt.
@@ -122,8 +127,7 @@ class Batch:
         return b"[" + b",".join([task.call.body for task in self.calls]) + b"]"
 
 
-_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:")
-_KEY_CHARACTERS = 128
+_PLAIN = re.compile(r"[A-Za-z0-9_.:-]{1,128}").fullmatch
 
 
 def call_key(task: Task) -> str:
@@ -136,6 +140,6 @@ def call_key(task: Task) -> str:
     if not message_id:
         partition, offset = task.record.partition, task.record.offset
         message_id = f"{partition.topic}:{partition.number}:{offset}"
-    if len(message_id) <= _KEY_CHARACTERS and _PLAIN.issuperset(message_id):
+    if _PLAIN(message_id):
         return message_id
     return hashlib.sha256(message_id.encode("utf-8", "surrogatepass")).hexdigest()[:32]

@@ -64,9 +64,9 @@ class Sender(Protocol):
 
 
 class Settled(NamedTuple):
-    """A call that is done, and how: dead, ignored, or (both None) delivered."""
+    """The calls that an answer decided, and how: dead, ignored, or (both None) delivered."""
 
-    task: Task
+    tasks: list[Task]
     dead: DeadLetterReason | None
     ignored: IgnoredReason | None
     detail: str
@@ -133,7 +133,7 @@ class Delivery:
         return self._outbox.retrying
 
     def step(self, timeout_s: float) -> list[Settled]:
-        """Start what may start, wait up to *timeout_s* for answers, return what is settled."""
+        """Start what may start, wait up to *timeout_s* for answers, return what they decide."""
         wait_s = self._start_all(self._clock.monotonic_s(), timeout_s)
         answers = self._sender.poll(wait_s)
         if not answers:
@@ -211,10 +211,11 @@ class Delivery:
         else:
             guilty = batch.rejected()
             done = [] if guilty is None else [guilty]
-        for task in done:
+        if done:
             self._settled.append(
-                Settled(task, dead, ignored, answer.detail, answer.status, batch.attempts)
+                Settled(done, dead, ignored, answer.detail, answer.status, batch.attempts)
             )
+        for task in done:
             self._lanes.settle(task, now_s)
         if not batch.done:
             self._outbox.go_on(batch)
