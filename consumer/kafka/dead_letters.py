@@ -10,6 +10,7 @@ wait.
 from __future__ import annotations
 
 from collections import deque
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -129,7 +130,10 @@ class KafkaDeadLetters:
         """
         if not self.pending:
             return []
-        self._producer.poll(0)
+        try:
+            self._producer.poll(0)
+        except KafkaException as error:
+            self._problems.end(error)
         self._problems.raise_fatal()
         now_s = self._clock.monotonic_s()
         for source in list(self._homeless):
@@ -148,7 +152,8 @@ class KafkaDeadLetters:
 
     def close(self) -> None:
         """Wait a little for what is under way; what is not acknowledged is not finished."""
-        self._producer.flush(FLUSH_TIMEOUT_S)
+        with suppress(KafkaException, SystemError):  # both: the client cannot go on
+            self._producer.flush(FLUSH_TIMEOUT_S)
 
     def _answered(self, letter: DeadLetter, error: KafkaError | None, _message: Message) -> None:
         self._under_way -= 1

@@ -1,12 +1,13 @@
 """What Kafka's errors mean here: which end the program, and which setting to look at.
 
 An error that waiting may heal is counted and logged; librdkafka goes on by itself. One that it
-cannot heal ends the program with a text that names the setting.
+cannot heal ends the program with a text that names the setting. It comes in three ways: told to
+`error_cb`, raised by a producer's call, or as a consumer's message that has only the text of it.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from confluent_kafka import KafkaError, KafkaException
 
@@ -30,6 +31,10 @@ ADVICE: dict[int, str] = {
     KafkaError.FENCED_INSTANCE_ID: (
         "another member has the same SEG_KAFKA__GROUP_INSTANCE_ID: each pod needs its own"
     ),
+    KafkaError.UNRELEASED_INSTANCE_ID: (
+        "another member has the same SEG_KAFKA__GROUP_INSTANCE_ID, or had it and died less than its"
+        " session's time-out ago: each pod needs its own"
+    ),
     KafkaError.INVALID_GROUP_ID: "the broker refuses SEG_KAFKA__GROUP_ID",
     KafkaError.INCONSISTENT_GROUP_PROTOCOL: (
         "other members of the group use another SEG_KAFKA__ASSIGNMENT_STRATEGY"
@@ -48,6 +53,8 @@ LOOK_AT: dict[int, str] = {
 }
 """Settings that may be rotated while the program runs: it tries again until they are right."""
 
+_FATAL = KafkaError._FATAL  # noqa: SLF001 - its public name
+
 
 class Problems:
     """Where the errors of one client go: to the log, to the metrics, or to the end."""
@@ -65,8 +72,8 @@ class Problems:
         name = error.name()
         labels = (name,)
         self._tally.kafka_errors[labels] = self._tally.kafka_errors.get(labels, 0) + 1
-        advice = ADVICE.get(error.code())
-        if advice is not None or error.fatal():
+        advice = _advice(error)
+        if advice is not None or error.fatal() or error.code() == _FATAL:
             self._fatal = StartError(f"Kafka: {name}: {advice or error.str()}")
         else:
             more = {} if error.code() not in LOOK_AT else {"look_at": LOOK_AT[error.code()]}
@@ -80,6 +87,25 @@ class Problems:
         """
         if self._fatal is not None:
             raise self._fatal
+
+    def end(self, error: KafkaException) -> NoReturn:
+        """Raise what *error*, which a call of the client raised, means here.
+
+        Raises:
+            StartError: the client cannot go on; with what to do about it.
+            KafkaException: *error*, where it is something else.
+        """
+        self.note(error.args[0])
+        self.raise_fatal()
+        raise error
+
+
+def _advice(error: KafkaError) -> str | None:
+    """Return what to do about *error*; where its code says only that it ends, by its text."""
+    if error.code() != _FATAL:
+        return ADVICE.get(error.code())
+    text = error.str()
+    return next((it for code, it in ADVICE.items() if KafkaError(code).str() in text), None)
 
 
 def code_of(error: KafkaException) -> str:

@@ -45,6 +45,7 @@ class TopicProducer:
         """
         while True:
             try:
+                self._producer.poll(0)
                 self._producer.produce(
                     self._topic,
                     partition=PARTITION_BY_KEY if partition is None else partition,
@@ -56,12 +57,9 @@ class TopicProducer:
             except BufferError:
                 self._producer.poll(FULL_WAIT_S)
             except KafkaException as error:
-                raise StartError(
-                    f"{self._topic}: a record cannot be written: {code_of(error)}"
-                ) from error
+                raise self._unwritable(error) from error
             else:
                 break
-        self._producer.poll(0)
         self._check()
 
     def close(self) -> None:
@@ -70,7 +68,13 @@ class TopicProducer:
         Raises:
             StartError: the brokers refused one, or did not answer in time.
         """
-        left = self._producer.flush(FLUSH_TIMEOUT_S)
+        try:
+            left = self._producer.flush(FLUSH_TIMEOUT_S)
+        except KafkaException as error:
+            raise self._unwritable(error) from error
+        except SystemError as error:
+            # A flush calls back although the client has raised: Python then hides what it raised.
+            raise self._unwritable(error.__cause__) from error
         self._check()
         if left:
             raise StartError(f"{self._topic}: {left} records were not acknowledged in time")
@@ -80,6 +84,10 @@ class TopicProducer:
             self.acknowledged += 1
         else:
             self._failure = error.name()
+
+    def _unwritable(self, error: BaseException | None) -> StartError:
+        code = code_of(error) if isinstance(error, KafkaException) else "the client has ended"
+        return StartError(f"{self._topic}: a record cannot be written: {code}")
 
     def _check(self) -> None:
         if self._failure is not None:

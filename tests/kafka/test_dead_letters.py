@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import orjson
 import pytest
+from confluent_kafka import KafkaError
 
+from consumer.errors import StartError
 from consumer.kafka.dead_letters import PREFIX, RETRY_AFTER_S
 from consumer.kafka.letters import COUNT_HEADER, FROM_HEADER, Wanted, read_letters, revived
 from consumer.kafka.produce import TopicProducer
@@ -185,6 +187,32 @@ def test_a_refused_letter_is_tried_again(
 
     assert (pending, at_once) == (1, 0), name
     assert writer.stored == [letter]
+    assert [it.value for it in read_topic(writer.kafka, f"{topic}.dead-letter")] == [b"v"]
+
+
+def test_a_producer_that_cannot_go_on_ends_the_program(
+    faulty: Embedded, topic: str, write: Callable[..., Writer]
+) -> None:
+    """With the right to grant: waiting would not help."""
+    denied = [KafkaError.CLUSTER_AUTHORIZATION_FAILED] * 20
+    faulty.broker.call("push_errors", "InitProducerId", *denied)
+    writer = write(faulty, topic)
+    writer.put(7, b"k", b"v", None)
+
+    with pytest.raises(StartError, match=r"^Kafka: .*the principal may not write idempotently"):
+        writer.wait(1)
+
+
+def test_a_close_waits_for_what_is_under_way(
+    broker: Broker, topic: str, write: Callable[..., Writer]
+) -> None:
+    """A letter that was just put is in the topic afterwards."""
+    broker.create_topic(f"{topic}.dead-letter", 1)
+    writer = write(broker, topic)
+    writer.put(7, b"k", b"v", None)
+
+    writer.letters.close()
+
     assert [it.value for it in read_topic(writer.kafka, f"{topic}.dead-letter")] == [b"v"]
 
 

@@ -14,10 +14,11 @@ from confluent_kafka import KafkaError
 
 from consumer.errors import StartError
 from consumer.kafka import positions, records
+from consumer.kafka.produce import Outgoing, TopicProducer
 from consumer.model import Partition
 from consumer.sandbox import Sandbox
 from tests.kafka.brokers import Embedded, committed
-from tests.kafka.member import PROTOCOLS, Said, produce, turns, until
+from tests.kafka.member import PROTOCOLS, Said, produce, settings_for, turns, until
 from tests.kafka.program import conserved, eventually, pause, total
 from tests.kafka.scene import Scene, Written, options
 
@@ -336,6 +337,26 @@ class TestReading:
 
         assert member.answers == [None]
         assert committed(faulty, f"group-of-{topic}", topic, 1) == {0: 11}
+
+
+@pytest.mark.parametrize("many", [1, 200])
+def test_a_producer_that_cannot_go_on_says_so_in_a_sentence(
+    faulty: Embedded, topic: str, many: int
+) -> None:
+    """Whether it hears of it between two records or when it waits for the last."""
+    faulty.create_topic(topic, 1)
+    denied = [KafkaError.CLUSTER_AUTHORIZATION_FAILED] * 20
+    faulty.broker.call("push_errors", "InitProducerId", *denied)
+    producer = TopicProducer(settings_for(faulty, topic).kafka, topic)
+
+    def write() -> None:
+        for _ in range(many):
+            producer.put(Outgoing(None, b"v"))
+            pause(0.02 if many > 1 else 0.0)
+        producer.close()
+
+    with pytest.raises(StartError, match=rf"^{topic}: a record cannot be written: CLUSTER_AUTH"):
+        write()
 
 
 @pytest.fixture(name="scene")

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import threading
 from typing import TYPE_CHECKING
+from unittest.mock import Mock
 
 import orjson
 import pytest
 from confluent_kafka.admin import ConfigResource, ResourceType
 
+from consumer.kafka import graves
 from consumer.kafka.graves import HEADERS_BYTES, LOOK_AGAIN_S, THREAD
+from consumer.kafka.inspect import Topic
 from consumer.kafka.produce import TopicProducer
 from consumer.kafka.read import read_topic
 from consumer.sandbox import Sandbox
@@ -135,6 +138,35 @@ def test_brokers_that_are_away_hold_nobody_up(faulty: Embedded, topic: str, writ
     assert writer.tally.dead_letter_write_failures == 0
     assert pending == 1
     assert writer.stored == [letter]
+
+
+def test_topics_with_a_name_were_seen_to_at_the_start(
+    faulty: Embedded, topic: str, write: Write
+) -> None:
+    """Nobody asks again: there is no thread, and the letter goes its way."""
+    writer = write(faulty, topic)
+
+    writer.letters.expect([topic])
+    writer.put(7, b"k", b"v", None)
+
+    assert THREAD not in {it.name for it in threading.enumerate()}
+    writer.wait(1)
+
+
+def test_a_look_uses_the_password_that_is_in_force(
+    embedded: Embedded, topic: str, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that was rotated since the start, for the look logs in anew."""
+    cluster = Mock()
+    cluster.topics.return_value = {f"{topic}.dead-letter": Topic("there", 1, None)}
+    monkeypatch.setattr(graves, "Cluster", Mock(return_value=cluster))
+    writer = write(embedded, topic, SEG_KAFKA__TOPICS=f"^{topic}")
+
+    writer.letters.set_credentials("jane", "new-password")
+    writer.put(7, b"k", b"v", None)
+    writer.wait(1)
+
+    cluster.admin.set_sasl_credentials.assert_called_once_with("jane", "new-password")
 
 
 @pytest.mark.real

@@ -49,6 +49,29 @@ def test_what_librdkafka_calls_fatal_ends_the_program(problems: Problems) -> Non
         problems.raise_fatal()
 
 
+@pytest.mark.parametrize("code", ADVICE, ids=lambda code: KafkaError(code).name())
+def test_the_text_of_what_is_fatal_is_enough(problems: Problems, code: int) -> None:
+    """A consumer's message has no other code than that it is fatal."""
+    problems.note(KafkaError(KafkaError._FATAL, f"Fatal error: {KafkaError(code).str()}"))
+
+    with pytest.raises(StartError) as error:
+        problems.raise_fatal()
+    assert str(error.value) == f"Kafka: _FATAL: {ADVICE[code]}"
+
+
+def test_what_a_call_raises_ends_the_program_where_it_is_fatal(problems: Problems) -> None:
+    """With what to do about it."""
+    code = KafkaError.CLUSTER_AUTHORIZATION_FAILED
+    with pytest.raises(StartError, match=r"^Kafka: CLUSTER_AUTHORIZATION_FAILED: the principal"):
+        problems.end(KafkaException(KafkaError(code, "no id", fatal=True)))
+
+
+def test_what_a_call_raises_is_passed_on_where_it_is_not(problems: Problems) -> None:
+    """Nobody is to swallow it."""
+    with pytest.raises(KafkaException, match="_STATE"):
+        problems.end(KafkaException(KafkaError(KafkaError._STATE)))
+
+
 @pytest.mark.parametrize("code", [KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN])
 def test_what_waiting_heals_is_counted_and_told(
     problems: Problems, tally: Tally, lines: structlog.testing.CapturingLogger, code: int

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from unittest.mock import Mock
 
 import pytest
+from confluent_kafka import TIMESTAMP_NOT_AVAILABLE
 
 from consumer.errors import StartError
 from consumer.kafka.read import read_topic
+from consumer.kafka.records import record_of
+from consumer.model import Partition
 from tests.kafka.member import fill, settings_for
 
 if TYPE_CHECKING:
@@ -34,3 +38,11 @@ def test_a_missing_topic_is_said_in_a_sentence(broker: Broker, topic: str) -> No
     """And not made."""
     with pytest.raises(StartError, match=f"^{topic}: "):
         next(read_topic(settings_for(broker, topic).kafka, topic))
+
+
+def test_a_record_without_a_time_has_none() -> None:
+    """Messages of the first format have no timestamp; that is not the year 1970."""
+    message = Mock()
+    message.timestamp.return_value = (TIMESTAMP_NOT_AVAILABLE, 0)
+
+    assert record_of(message, Partition("events", 0)).timestamp_ms is None

@@ -8,6 +8,7 @@ import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import NewPartitions
 
+from consumer.errors import StartError
 from consumer.kafka import records
 from consumer.ledger import Checkpoint
 from consumer.model import Partition
@@ -60,6 +61,26 @@ def test_a_static_member_that_comes_back_moves_nothing(
     assert second.owned == others
     assert [it for it in second.said[heard:] if it.partitions] == []
     assert again.records == []
+
+
+@pytest.mark.parametrize(
+    "protocol", [COOPERATIVE, EAGER, CONSUMER], ids=["coop", "eager", "kip848"]
+)
+def test_two_members_of_one_name_are_told_apart(
+    real: Real, topic: str, join: Join, protocol: dict[str, str]
+) -> None:
+    """One of them ends with a sentence that names the setting: it would read nothing for ever."""
+    real.create_topic(topic, 2)
+    variables = protocol | {"SEG_KAFKA__GROUP_INSTANCE_ID": "pod-0"}
+    first = join(real, topic, **variables)
+    until(lambda: first.owned == {0, 1}, first)
+    second = join(real, topic, **variables)
+
+    with pytest.raises(StartError) as error:
+        until(lambda: False, first, second)
+
+    assert "another member has the same SEG_KAFKA__GROUP_INSTANCE_ID" in str(error.value)
+    assert str(error.value).startswith("Kafka: ")
 
 
 def test_a_partition_that_is_added_is_read(real: Real, topic: str, join: Join) -> None:
