@@ -14,7 +14,7 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.cimpl import NewTopic
 
 from consumer.errors import StartError
-from consumer.kafka.inspect import ASK_TIMEOUT_S, Cluster, grave_problem
+from consumer.kafka.inspect import ATTEMPT_S, Cluster, grave_problem
 from consumer.kafka.problems import code_of
 
 if TYPE_CHECKING:
@@ -51,7 +51,9 @@ def create(cluster: Cluster, grave: str, source: str, log: FilteringBoundLogger)
         config={} if size is None else {"max.message.bytes": str(size + HEADERS_BYTES)},
     )
     try:
-        cluster.admin.create_topics([new], request_timeout=ASK_TIMEOUT_S)[grave].result()
+        cluster.ask(
+            lambda admin: admin.create_topics([new], request_timeout=ATTEMPT_S)[grave].result()
+        )
     except KafkaException as error:
         code = error.args[0].code()
         if code in _MAY_EXIST:
@@ -116,9 +118,7 @@ class Graves:
 
     def _see_to(self, grave: str, source: str) -> None:
         """Make *grave* where it is missing; of what the loop uses, touch only the set."""
-        cluster = Cluster(self._kafka, self._clock)
-        if self._credentials is not None:
-            cluster.admin.set_sasl_credentials(*self._credentials)
+        cluster = Cluster(self._kafka, self._clock, self._credentials)
         try:
             topic = cluster.topics([grave])[grave]
             problem = grave_problem(grave, topic, create=self._settings.create)

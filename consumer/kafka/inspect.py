@@ -6,7 +6,8 @@ the embedded one) is believed to grant it: the first refusal then says so.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeVar
 
 from confluent_kafka import (
     ConsumerGroupTopicPartitions,
@@ -24,7 +25,8 @@ from consumer.kafka.reach import reach
 from consumer.model import Partition
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from concurrent.futures import Future
 
     from confluent_kafka.admin import AclOperation, TopicMetadata
 
@@ -32,6 +34,10 @@ if TYPE_CHECKING:
     from consumer.timing import Clock
 
 ASK_TIMEOUT_S: Final = 30.0
+ATTEMPT_S = 10.0
+"""So long one client is waited for."""
+
+T = TypeVar("T")
 
 Rights = frozenset[str]
 """Kafka's words for what a principal may do, such as READ."""
@@ -75,13 +81,16 @@ class Standing(NamedTuple):
 
 
 class Cluster:
-    """Asks the brokers that *settings* name."""
+    """Asks the brokers that *settings* name, as who *credentials* say if they have changed."""
 
-    def __init__(self, settings: KafkaSettings, clock: Clock) -> None:
+    def __init__(
+        self, settings: KafkaSettings, clock: Clock, credentials: tuple[str, str] | None = None
+    ) -> None:
         self._settings = settings
         self._clock = clock
+        self._credentials = credentials
         self._errors: list[KafkaError] = []
-        self.admin = make(AdminClient, admin_config(settings), error_cb=self._errors.append)
+        self._admin = self._client()
 
     def reach(self, timeout_s: float) -> Mapping[str, TopicMetadata]:
         """Return the topics that the principal may see, once a broker answers.
@@ -90,8 +99,27 @@ class Cluster:
             UnreachableError: none does within *timeout_s*; with the setting to look at.
         """
         return reach(
-            self.admin, self._errors, self._settings, timeout_s=timeout_s, clock=self._clock
+            self._admin, self._errors, self._settings, timeout_s=timeout_s, clock=self._clock
         )
+
+    def ask(self, question: Callable[[AdminClient], T]) -> T:
+        """Return the answer to *question*; who gets none in time is replaced by a new client.
+
+        librdkafka waits for the broker that was the controller when it came, also where that one
+        is dead and all others know better.
+
+        Raises:
+            KafkaException: the answer is a refusal, or there is none in `ASK_TIMEOUT_S`.
+        """
+        deadline_s = self._clock.monotonic_s() + ASK_TIMEOUT_S
+        while True:
+            try:
+                return question(self._admin)
+            except KafkaException as error:
+                late = self._clock.monotonic_s() >= deadline_s
+                if late or error.args[0].code() != KafkaError._TIMED_OUT:  # noqa: SLF001 - public
+                    raise
+            self._admin = self._client()
 
     def topics(self, names: Iterable[str]) -> dict[str, Topic]:
         """Return what can be seen of each of *names*.
@@ -102,28 +130,19 @@ class Cluster:
         wanted = list(dict.fromkeys(names))
         if not wanted:
             return {}
-        answers = self.admin.describe_topics(
-            TopicCollection(wanted),
-            include_authorized_operations=True,
-            request_timeout=ASK_TIMEOUT_S,
-        )
-        found = {}
-        for name, answer in answers.items():
-            try:
-                told = answer.result()
-            except KafkaException as error:
-                found[name] = _unseen(name, error)
-            else:
-                rights = _rights(told.authorized_operations)
-                found[name] = Topic("there", len(told.partitions), rights)
-        return found
+        try:
+            return self.ask(partial(_describe, names=wanted))
+        except KafkaException as error:
+            raise StartError(
+                f"Kafka does not tell about the topic {wanted[0]}: {code_of(error)}"
+            ) from error
 
     def group_rights(self) -> Rights | None:
         """Return what the principal may do with the group; None where the broker does not tell."""
         group = self._settings.group_id
         deadline_s = self._clock.monotonic_s() + _FORMING_S
         while True:
-            answers = self.admin.describe_consumer_groups(
+            answers = self._admin.describe_consumer_groups(
                 [group], include_authorized_operations=True, request_timeout=ASK_TIMEOUT_S
             )
             try:
@@ -161,20 +180,28 @@ class Cluster:
         """Return the topic's `max.message.bytes`; None where the broker does not tell."""
         resource = ConfigResource(ResourceType.TOPIC, topic)
         try:
-            answers = self.admin.describe_configs([resource], request_timeout=ASK_TIMEOUT_S)
+            answers = self._admin.describe_configs([resource], request_timeout=ASK_TIMEOUT_S)
             entry = answers[resource].result().get("max.message.bytes")
         except KafkaException:
             return None
         return None if entry is None or entry.value is None else int(entry.value)
 
+    def _client(self) -> AdminClient:
+        admin = make(AdminClient, admin_config(self._settings), error_cb=self._errors.append)
+        if self._credentials is not None:
+            admin.set_sasl_credentials(*self._credentials)
+        return admin
+
     def _committed(self, places: Sequence[TopicPartition]) -> dict[Partition, int]:
         asked = ConsumerGroupTopicPartitions(self._settings.group_id, list(places))
-        answers = self.admin.list_consumer_group_offsets([asked], request_timeout=ASK_TIMEOUT_S)
+        answers = self._admin.list_consumer_group_offsets([asked], request_timeout=ASK_TIMEOUT_S)
         told = answers[self._settings.group_id].result().topic_partitions or []
         return {Partition(it.topic, it.partition): it.offset for it in told if it.offset >= 0}
 
     def _ends(self, places: Sequence[TopicPartition], end: OffsetSpec) -> dict[Partition, int]:
-        answers = self.admin.list_offsets(dict.fromkeys(places, end), request_timeout=ASK_TIMEOUT_S)
+        answers = self._admin.list_offsets(
+            dict.fromkeys(places, end), request_timeout=ASK_TIMEOUT_S
+        )
         return {
             Partition(place.topic, place.partition): answer.result().offset
             for place, answer in answers.items()
@@ -185,14 +212,24 @@ def _rights(operations: Iterable[AclOperation] | None) -> Rights | None:
     return None if operations is None else frozenset(operation.name for operation in operations)
 
 
-def _unseen(name: str, error: KafkaException) -> Topic:
-    match error.args[0].code():
-        case code if code == _MISSING:
-            return Topic("missing", 0, None)
-        case code if code == _HIDDEN:
-            return Topic("hidden", 0, None)
-        case _:
-            raise StartError(f"Kafka does not tell about the topic {name}: {code_of(error)}")
+def _describe(admin: AdminClient, names: list[str]) -> dict[str, Topic]:
+    answers = admin.describe_topics(
+        TopicCollection(names), include_authorized_operations=True, request_timeout=ATTEMPT_S
+    )
+    return {name: _seen(answer) for name, answer in answers.items()}
+
+
+def _seen(answer: Future[Any]) -> Topic:
+    try:
+        told = answer.result()
+    except KafkaException as error:
+        match error.args[0].code():
+            case code if code == _MISSING:
+                return Topic("missing", 0, None)
+            case code if code == _HIDDEN:
+                return Topic("hidden", 0, None)
+        raise
+    return Topic("there", len(told.partitions), _rights(told.authorized_operations))
 
 
 def topic_problem(name: str, topic: Topic) -> str | None:
