@@ -123,6 +123,17 @@ def consumer_config(settings: KafkaSettings) -> Config:
     return client_config(settings) | config | passed
 
 
+def subscription(settings: KafkaSettings) -> list[str]:
+    """Return the topics as the group's protocol takes them.
+
+    By KIP-848 the broker matches a pattern, and it matches the whole name; librdkafka, that does it
+    by the classic protocol, is content with the beginning. A pattern means the same by both here.
+    """
+    if settings.group_protocol != "consumer":
+        return list(settings.topics)
+    return [f"^({it}).*" if it.startswith("^") else it for it in settings.topics]
+
+
 def producer_config(settings: KafkaSettings) -> Config:
     """Return the configuration of a producer whose acknowledgement means "stored for good"."""
     config: Config = {

@@ -21,7 +21,8 @@ from confluent_kafka import (
     libversion,
 )
 
-from consumer.kafka.config import consumer_config, is_cooperative, make
+from consumer.errors import StartError
+from consumer.kafka.config import consumer_config, is_cooperative, make, subscription
 from consumer.kafka.positions import Positions
 from consumer.kafka.problems import Problems, code_of
 from consumer.kafka.records import generation_of, offsets_of, place_of, record_of
@@ -70,14 +71,24 @@ class KafkaSource:
         self._positions = Positions(self._consumer, settings, log)
 
     def subscribe(self, listener: Listener) -> None:
-        """Join the group; *listener* is told of everything that happens to the assignment."""
+        """Join the group; *listener* is told of everything that happens to the assignment.
+
+        Raises:
+            StartError: a pattern is none that librdkafka takes.
+        """
         self._listener = listener
-        self._consumer.subscribe(
-            list(self._settings.topics),
-            on_assign=self._guarded(self._on_assign),
-            on_revoke=self._guarded(self._on_revoke),
-            on_lost=self._guarded(self._on_lost),
-        )
+        try:
+            self._consumer.subscribe(
+                subscription(self._settings),
+                on_assign=self._guarded(self._on_assign),
+                on_revoke=self._guarded(self._on_revoke),
+                on_lost=self._guarded(self._on_lost),
+            )
+        except KafkaException as error:
+            raise StartError(
+                "SEG_KAFKA__TOPICS: librdkafka refuses it: a pattern is a POSIX extended regular"
+                " expression, without (?...) and the like"
+            ) from error
 
     def poll(self, max_records: int, timeout_s: float) -> list[Record]:
         """Return up to *max_records*, at once where there are any, else after *timeout_s*.

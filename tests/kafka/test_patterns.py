@@ -20,7 +20,8 @@ from consumer.kafka.produce import TopicProducer
 from consumer.kafka.read import read_topic
 from consumer.sandbox import Sandbox
 from tests.kafka.brokers import LIMIT_S, topics_of
-from tests.kafka.member import settings_for
+from tests.kafka.conftest import SOAK
+from tests.kafka.member import CONSUMER, COOPERATIVE, settings_for
 from tests.kafka.program import conserved, eventually, pause, total
 from tests.kafka.scene import Scene, Written, options, record_of
 
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
 pytest_plugins = ["tests.kafka_real.fixtures"]
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(60, func_only=True)]
+
+
+SLOW = "SEG_TEST_SOAK=1 runs it: the broker looks for new topics every ten seconds"
 
 
 @pytest.mark.real
@@ -170,17 +174,22 @@ def test_a_look_uses_the_password_that_is_in_force(
 
 
 @pytest.mark.real
+@pytest.mark.parametrize(
+    "protocol",
+    [
+        pytest.param(COOPERATIVE, id="coop"),
+        pytest.param(CONSUMER, id="kip848", marks=pytest.mark.skipif(not SOAK, reason=SLOW)),
+    ],
+)
 def test_a_topic_that_appears_is_read_and_its_letters_have_a_place(
-    strict: Real, topic: str, tmp_path: Path
+    strict: Real, topic: str, tmp_path: Path, protocol: dict[str, str]
 ) -> None:
     """Without a restart, and before anything dies in it."""
     late = f"{topic}-late"
     with Sandbox.start(options(tmp_path, faults=())) as sandbox:
         scene = Scene(strict, topic, tmp_path, sandbox)
-        passed = strict.config | {"topic.metadata.refresh.interval.ms": 300}
-        program = scene.start(
-            SEG_KAFKA__TOPICS=f"^{topic}", SEG_KAFKA__CONFIG=orjson.dumps(passed).decode()
-        )
+        passed = orjson.dumps({"topic.metadata.refresh.interval.ms": 300}).decode()
+        program = scene.start(SEG_KAFKA__TOPICS=f"^{topic}", SEG_KAFKA__CONFIG=passed, **protocol)
         try:
             scene.wait_for_members()
             strict.create_topic(late, 2)

@@ -41,9 +41,10 @@ def test_what_waiting_does_not_heal_ends_the_program(problems: Problems, code: i
         assert str(error.value) == f"Kafka: {KafkaError(code).name()}: {ADVICE[code]}"
 
 
-def test_what_librdkafka_calls_fatal_ends_the_program(problems: Problems) -> None:
-    """It says itself that the client cannot go on."""
-    problems.note(KafkaError(KafkaError._FATAL, "the producer is fenced", fatal=True))
+@pytest.mark.parametrize("flag", [True, False])
+def test_what_librdkafka_calls_fatal_ends_the_program(problems: Problems, *, flag: bool) -> None:
+    """It says itself that the client cannot go on; in a message without the flag."""
+    problems.note(KafkaError(KafkaError._FATAL, "the producer is fenced", fatal=flag))
 
     with pytest.raises(StartError, match=r"^Kafka: _FATAL: the producer is fenced$"):
         problems.raise_fatal()

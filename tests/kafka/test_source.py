@@ -9,6 +9,7 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from consumer.errors import StartError
+from consumer.kafka.positions import Positions
 from consumer.kafka.produce import Outgoing, TopicProducer
 from consumer.ledger import Checkpoint
 from consumer.model import Partition
@@ -239,6 +240,16 @@ class TestGoingOn:
         assert committed(broker, f"group-of-{topic}", topic, 1) == {}
 
 
+def test_an_offset_that_is_not_told_for_one_partition_is_not_an_absent_one() -> None:
+    """To begin anew there would double or lose its records."""
+    place = Mock(error=KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED))
+    client, settings = Mock(), Mock(group_id="g")
+    client.committed.return_value = [place]
+
+    with pytest.raises(StartError, match=r"offsets of the group g .*: TOPIC_AUTHORIZATION_FAILED$"):
+        Positions(client, settings, Mock()).of([TopicPartition("events", 0)])
+
+
 class TestNewGroup:
     """Where a group without an offset begins."""
 
@@ -444,17 +455,18 @@ def committed_ends(broker: Broker, topic: str, partitions: int, join: Join) -> d
 class TestPattern:
     """Topics by pattern."""
 
+    @pytest.mark.parametrize("pattern", ["^{0}", "^{0}-[ab]$|^nothing$"])
     @pytest.mark.parametrize("protocol", ["classic", "consumer"])
     def test_every_topic_that_matches_is_read_but_dead_letters(
-        self, broker: Broker, topic: str, join: Join, protocol: str
+        self, broker: Broker, topic: str, join: Join, protocol: str, pattern: str
     ) -> None:
-        """Dead letters do not come back as events, by whatever name their topic goes."""
+        """Dead letters do not come back as events; a pattern means the same by each protocol."""
         names = [f"{topic}-a", f"{topic}-b", f"{topic}-a.dead-letter", f"other-{topic}"]
         for name in names:
             broker.create_topic(name, 1)
             produce(broker, name, [name.encode()])
 
-        member = join(broker, f"^{topic}.*", SEG_KAFKA__GROUP_PROTOCOL=protocol)
+        member = join(broker, pattern.format(topic), SEG_KAFKA__GROUP_PROTOCOL=protocol)
         until(lambda: len(member.records) >= 2, member)
         turns(0.5, member)
 
@@ -462,3 +474,11 @@ class TestPattern:
             f"{topic}-a".encode(),
             f"{topic}-b".encode(),
         }
+
+    @pytest.mark.parametrize("protocol", ["classic", "consumer"])
+    def test_one_that_librdkafka_does_not_take_is_said_in_a_sentence(
+        self, broker: Broker, topic: str, join: Join, protocol: str
+    ) -> None:
+        """Python would take it: the start has looked at it and found nothing wrong."""
+        with pytest.raises(StartError, match=r"^SEG_KAFKA__TOPICS: librdkafka refuses it: a patte"):
+            join(broker, f"^(?:{topic})", SEG_KAFKA__GROUP_PROTOCOL=protocol)
