@@ -67,7 +67,8 @@ class Backpressure:
         """Pause or resume; *away* tells that a dependency is, for which the records wait."""
         self._relieve(ledgers)
         for partition, ledger in ledgers.items():
-            self.read(partition, ledger, lane_waiting=0)  # ignored records widen a window too
+            if ledger.window >= self._bounds.window:
+                self._fill(partition)
         full = in_flight >= self._bounds.records
         if not full:
             self._full_since_s = None
@@ -81,14 +82,10 @@ class Backpressure:
             self._paused = False
             self._source.resume(ledgers.keys() - self._full)
 
-    def read(self, partition: Partition, ledger: Ledger, lane_waiting: int) -> None:
-        """Note that a record of *partition* was read, and how many of its lane now wait."""
-        if ledger.window < self._bounds.window and lane_waiting < self._bounds.lane:
-            return
-        if partition not in self._full:
-            self._full.add(partition)
-            if not self._paused:
-                self._source.pause([partition])
+    def queued(self, partition: Partition, lane_waiting: int) -> None:
+        """Note that so many calls now wait in a lane of *partition*."""
+        if lane_waiting >= self._bounds.lane:
+            self._fill(partition)
 
     def assigned(self, partitions: Collection[Partition]) -> None:
         """Read what has just come, unless everything is paused.
@@ -104,6 +101,12 @@ class Backpressure:
     def gone(self, partitions: Collection[Partition]) -> None:
         """Forget what is another member's now."""
         self._full.difference_update(partitions)
+
+    def _fill(self, partition: Partition) -> None:
+        if partition not in self._full:
+            self._full.add(partition)
+            if not self._paused:
+                self._source.pause([partition])
 
     def _relieve(self, ledgers: Mapping[Partition, Ledger]) -> None:
         relieved = [partition for partition in self._full if self._is_low(ledgers[partition])]

@@ -37,7 +37,7 @@ class Task:
         self.record = record
         self.call = call
         self.ledger = ledger
-        self.lane: Lane | None = None
+        self.lane: Lane  # from `Lanes.put` on
         self.next: Task | None = None  # the call behind it in its lane
         self.taken = False
         self.ready_s = 0.0  # when it came to the head of its lane, monotonic
@@ -96,6 +96,21 @@ class Lanes:
             self._drop(head)
         return None
 
+    def take_one(self) -> Task | None:
+        """Take the longest ready call, to be given back to `settle`; None where there is none."""
+        task = self.first_ready()
+        if task is None:
+            return None
+        self._ready.popleft()
+        lane = task.lane
+        self.ready_calls -= lane.waiting
+        self.ready_bytes -= lane.waiting_bytes
+        lane.blocked = True
+        lane.waiting -= 1
+        lane.waiting_bytes -= len(task.call.body)
+        task.taken = True
+        return task
+
     def take(self, max_calls: int, max_bytes: int) -> list[Task]:
         """Take up to *max_calls*, an array of at most *max_bytes*, longest ready lane first.
 
@@ -108,7 +123,7 @@ class Lanes:
             if taken and len(head.call.body) >= room_bytes:
                 break
             self._ready.popleft()
-            lane = _lane(head)
+            lane = head.lane
             self.ready_calls -= lane.waiting
             self.ready_bytes -= lane.waiting_bytes
             lane.blocked = True
@@ -127,7 +142,7 @@ class Lanes:
 
     def settle(self, task: Task, now_s: float) -> None:
         """Note that *task*, which was taken, is done: its lane's next may go."""
-        lane = _lane(task)
+        lane = task.lane
         following = task.next
         if following is None:
             self._end(lane)
@@ -140,7 +155,7 @@ class Lanes:
 
     def _drop(self, head: Task) -> None:
         """Forget the whole lane of *head*: its partition is another member's now."""
-        lane = _lane(head)
+        lane = head.lane
         self.ready_calls -= lane.waiting
         self.ready_bytes -= lane.waiting_bytes
         self._end(lane)
@@ -148,9 +163,3 @@ class Lanes:
     def _end(self, lane: Lane) -> None:
         del self._lanes[lane.key]
         lane.last = None  # it and its lane know each other: they would wait for the collector
-
-
-def _lane(task: Task) -> Lane:
-    if task.lane is None:
-        raise ValueError("the task was never put into a lane")
-    return task.lane

@@ -59,9 +59,13 @@ class Histogram:
         self.total = 0.0
 
     def observe(self, value: float) -> None:
-        """Count *value*, in the unit that the metric's name ends with."""
+        """Count *value*, in the unit that the metric's name ends with.
+
+        A time that is negative, for another machine's clock is ahead, counts as 0.
+        """
         self.counts[bisect_left(self.bounds, value)] += 1
-        self.total += value
+        if value > 0.0:
+            self.total += value
 
     def copy(self) -> Histogram:
         """Return the same counts as they are now."""

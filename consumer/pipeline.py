@@ -177,6 +177,7 @@ class Pipeline:
                 if not ledger.closed:
                     self._prepare(record, ledger, now_s)
         tally, ledgers = self._tally, self._assignment.ledgers
+        started = 0
         for record in records:
             owned = ledgers.get(record.partition)
             if owned is None:
@@ -184,9 +185,10 @@ class Pipeline:
             if not owned.start(record.offset, record.timestamp_ms):
                 tally.records_skipped += 1
                 continue
-            tally.records_received += 1
-            tally.records_in_flight += 1
+            started += 1
             self._prepare(record, owned, now_s)
+        tally.records_received += started
+        tally.records_in_flight += started
 
     def _prepare(self, record: Record, ledger: Ledger, now_s: float) -> None:
         """Decode and translate *record* and put its call into a lane; or finish it here."""
@@ -215,10 +217,11 @@ class Pipeline:
             return
         task = Task(record, call, ledger)
         waiting = self._lanes.put(self._lane_of(record, call, ledger), task, now_s)
-        self._backpressure.read(record.partition, ledger, waiting)
+        self._backpressure.queued(record.partition, waiting)
 
     def settle(self, settled: list[Settled]) -> None:
         """Finish what Seg took or does not support; bury what it rejects."""
+        now_ms = self._clock.wall_s() * 1000
         for tasks, dead, ignored, detail, status, attempts in settled:
             if dead is not None:
                 for task in tasks:
@@ -227,7 +230,7 @@ class Pipeline:
                 continue
             self._undeliverable.healthy(len(tasks))
             if ignored is None:
-                self._delivered(tasks)
+                self._delivered(tasks, now_ms)
                 continue
             for task in tasks:
                 self._ignore(task.record, task.ledger, ignored)
@@ -237,10 +240,10 @@ class Pipeline:
             ):
                 add(self._tally.records_dead_lettered, letter.reason)
 
-    def _delivered(self, tasks: list[Task]) -> None:
+    def _delivered(self, tasks: list[Task], now_ms: float) -> None:
         """Finish what Seg took, where it is still ours to finish."""
         tally, finish = self._tally, self._assignment.finish
-        now_ms = self._clock.wall_s() * 1000
+        event_age, append_age = tally.event_to_ack_seconds, tally.append_to_ack_seconds
         for task in tasks:
             record, call = task.record, task.call
             if not finish(record.partition, task.ledger, record.offset):
@@ -249,9 +252,9 @@ class Pipeline:
             if call.anonymous:
                 tally.identifies_anonymous += 1
             if call.occurred_at_ms is not None:
-                tally.event_to_ack_seconds.observe(max(0.0, now_ms - call.occurred_at_ms) / 1000)
+                event_age.observe((now_ms - call.occurred_at_ms) / 1000)
             if record.timestamp_ms is not None:
-                tally.append_to_ack_seconds.observe(max(0.0, now_ms - record.timestamp_ms) / 1000)
+                append_age.observe((now_ms - record.timestamp_ms) / 1000)
 
     def _ignore(self, record: Record, ledger: Ledger, reason: IgnoredReason) -> None:
         if self._assignment.finish(record.partition, ledger, record.offset):

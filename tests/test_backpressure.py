@@ -53,7 +53,7 @@ class Member:
         ledger = self.ledgers[partition]
         for _ in range(count):
             ledger.start(ledger.next_offset or 0)
-            self.backpressure.read(partition, ledger, lane_waiting)
+            self.backpressure.queued(partition, lane_waiting)
 
     def ignore(self, partition: Partition, count: int) -> None:
         """Read records for which there is nothing to do."""

@@ -157,6 +157,16 @@ def test_age_is_counted_to_the_moment_of_the_scrape() -> None:
     assert scrape(metrics)[PREFIX + "poll_age_seconds", ()] == 42.5
 
 
+def test_negative_time_counts_as_none_at_all() -> None:
+    """Another machine's clock may be ahead of ours; a sum that falls would look like a restart."""
+    ages = Histogram(LATENCIES_S)
+
+    for age in (0.5, -3.0):
+        ages.observe(age)
+
+    assert (ages.counts[0], sum(ages.counts), ages.total) == (1, 2, 0.5)
+
+
 @settings(deadline=None)
 @given(
     bounds=st.sampled_from([LATENCIES_S, SIZES]),

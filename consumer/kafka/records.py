@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, TopicPartition
 
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from confluent_kafka import Message
 
     from consumer.ledger import Checkpoint
-    from consumer.model import Headers
+
+_new = tuple.__new__  # half the time of a named tuple's own, which only unpacks its arguments
 
 _GROUP_METADATA = b"CGMDv2:"
 """What librdkafka begins a consumer group's metadata with; the generation comes next."""
@@ -25,13 +26,10 @@ _GROUP_METADATA = b"CGMDv2:"
 def record_of(message: Message, partition: Partition) -> Record:
     """Return the record in *message*, which has no error and is of *partition*."""
     kind, timestamp_ms = message.timestamp()
-    return Record(
-        partition,
-        cast("int", message.offset()),
-        None if kind == TIMESTAMP_NOT_AVAILABLE else timestamp_ms,
-        message.key(),
-        message.value(),
-        cast("Headers | None", message.headers()),
+    known_ms = None if kind == TIMESTAMP_NOT_AVAILABLE else timestamp_ms
+    return _new(
+        Record,
+        (partition, message.offset(), known_ms, message.key(), message.value(), message.headers()),
     )
 
 

@@ -10,7 +10,7 @@ Where reading starts is always explicit: at the committed offset, or, without on
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias, cast
+from typing import TYPE_CHECKING, TypeAlias
 
 from confluent_kafka import (
     Consumer,
@@ -57,7 +57,7 @@ class KafkaSource:
         self._settings = settings
         self._problems = Problems(tally, log)
         self._cooperative = is_cooperative(settings)
-        self._owned: dict[tuple[str, int], Partition] = {}
+        self._owned: dict[tuple[str | None, int | None], Partition] = {}  # as messages tell both
         self._committing: dict[Partition, Checkpoint] = {}
         self._listener: Listener | None = None
         self._failure: Exception | None = None
@@ -198,7 +198,7 @@ class KafkaSource:
         self._problems.raise_fatal()
 
     def _owner_of(self, message: Message) -> Partition | None:
-        return self._owned.get(cast("tuple[str, int]", (message.topic(), message.partition())))
+        return self._owned.get((message.topic(), message.partition()))
 
     def _on_error(self, error: KafkaError, message: Message) -> None:
         if error.code() in _NOT_IN_THE_LOG:

@@ -73,18 +73,21 @@ class Breaker:
         self.state = BreakerState.HALF_OPEN
         return True
 
-    def succeeded(self) -> None:
-        """Note that Seg took or judged a call: if it was the probe, Seg is back and knows us.
+    def succeeded(self) -> bool:
+        """Note that Seg took or judged a call; return whether that closes the breaker.
 
-        While it is open a success is a late one, of a request that was sent before.
+        It does if it was the probe: Seg is back and knows us. While the breaker is open a success
+        is a late one, of a request that was sent before.
         """
         self._failures = 0
-        if self.state is BreakerState.HALF_OPEN:
-            self._openings = 0
-            self.state = BreakerState.CLOSED
-            self.reason = None
-            self.detail = ""
-            self.probe_at_s = None
+        if self.state is not BreakerState.HALF_OPEN:
+            return False
+        self._openings = 0
+        self.state = BreakerState.CLOSED
+        self.reason = None
+        self.detail = ""
+        self.probe_at_s = None
+        return True
 
     def failed(
         self, now_s: float, retry_after_s: float | None, detail: str, *, in_flight: int

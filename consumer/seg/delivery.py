@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from consumer.errors import DeadLetterReason, IgnoredReason
 from consumer.seg.answers import THROTTLED, TOO_MANY_REQUESTS, Answer, AnswerClass, classify
-from consumer.seg.batch import Batch
+from consumer.seg.batch import Batch, call_key
 from consumer.seg.breaker import BreakerState, OpenReason
 
 if TYPE_CHECKING:
@@ -151,8 +151,9 @@ class Delivery:
 
     def _start_all(self, now_s: float, timeout_s: float) -> float:
         """Start requests up to the limits; return how long to wait for answers at most."""
-        breaker, sender = self.breaker, self._sender
-        while (in_flight := sender.in_flight) < self.concurrency.limit:
+        breaker = self.breaker
+        in_flight = self._sender.in_flight
+        while in_flight < self.concurrency.limit:
             wait_s = self.rate.wait_s(now_s)
             if wait_s > 0.0:
                 return min(timeout_s, wait_s)
@@ -164,6 +165,7 @@ class Delivery:
             if batch is None:
                 return wait_s
             self._send(batch)
+            in_flight += 1
         return timeout_s
 
     def _send(self, batch: Batch) -> None:
@@ -172,9 +174,12 @@ class Delivery:
         batch.attempts += 1
         self._on_wire.add(batch)
         self.concurrency.started()
-        body = batch.body() if self._arrays else batch.calls[0].call.body
         self.rate.started()
-        self._sender.send(batch, body, batch.idempotency_key())
+        if self._arrays:
+            self._sender.send(batch, batch.body(), batch.idempotency_key())
+        else:
+            call = batch.calls[0]
+            self._sender.send(batch, call.call.body, call_key(call))
 
     def _judge(self, batch: Batch, answer: Answer, now_s: float) -> None:
         self._on_wire.discard(batch)
@@ -205,18 +210,18 @@ class Delivery:
 
     def _settle(self, batch: Batch, kind: AnswerClass, answer: Answer, now_s: float) -> None:
         """Take the calls out that this answer decides; go on with the rest of the batch."""
-        dead, ignored = _ENDS[kind]
         if kind is AnswerClass.DELIVERED:
             done = batch.settled()
         else:
             guilty = batch.rejected()
             done = [] if guilty is None else [guilty]
         if done:
+            dead, ignored = _ENDS[kind]
             self._settled.append(
                 Settled(done, dead, ignored, answer.detail, answer.status, batch.attempts)
             )
-        for task in done:
-            self._lanes.settle(task, now_s)
+            for task in done:
+                self._lanes.settle(task, now_s)
         if not batch.done:
             self._outbox.go_on(batch)
 
@@ -248,9 +253,7 @@ class Delivery:
     def _succeeded(self, now_s: float) -> None:
         """Note that Seg took or judged a call; after an outage, hurry those who waited for it."""
         self._successes += 1
-        was_open = self.breaker.state is not BreakerState.CLOSED
-        self.breaker.succeeded()
-        if was_open and self.breaker.state is BreakerState.CLOSED:
+        if self.breaker.succeeded():
             self.concurrency.restart()
             self.rate.restart()
             self._outbox.hurry(now_s, self._policy.base_s, self._random)

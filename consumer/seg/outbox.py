@@ -66,9 +66,10 @@ class Outbox:
 
     def next_batch(self, now_s: float, timeout_s: float) -> tuple[Batch | None, float]:
         """Return the batch to send now; where there is none, how long to wait for one at most."""
-        halved = self._halved(now_s)
-        if halved is not None:
-            return halved, 0.0
+        if self._again:
+            halved = self._halved(now_s)
+            if halved is not None:
+                return halved, 0.0
         wait_s = timeout_s
         while self._retries:
             due_s = self._retries[0][0]
@@ -102,11 +103,12 @@ class Outbox:
 
     def _new_batch(self, now_s: float, timeout_s: float) -> tuple[Batch | None, float]:
         lanes, batching = self._lanes, self._batching
+        if batching is None:
+            call = lanes.take_one()
+            return (None, timeout_s) if call is None else (Batch([call]), 0.0)
         first = lanes.first_ready()
         if first is None:
             return None, timeout_s
-        if batching is None:
-            return Batch(lanes.take(1, 0)), 0.0
         age_s = now_s - first.ready_s
         if (
             age_s < batching.max_age_s
