@@ -13,6 +13,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 
 from consumer.checkpoint import UnreadableError, decode
 from consumer.errors import StartError
+from consumer.kafka.patience import patiently
 from consumer.kafka.problems import code_of
 from consumer.kafka.records import place_of
 from consumer.ledger import Checkpoint
@@ -55,19 +56,20 @@ class Positions:
         if not places:
             return {}
         try:
-            committed = self._consumer.committed(places, timeout=ASK_TIMEOUT_S)
+            committed = patiently(lambda: self._committed(places))
         except KafkaException as error:
-            raise self._untold(code_of(error)) from error
-        for place in committed:
-            if place.error is not None:  # that is not an absent offset
-                raise self._untold(place.error.name())
+            raise StartError(
+                "Kafka did not tell the committed offsets of the group "
+                f"{self._settings.group_id} within {ASK_TIMEOUT_S:.0f} s: {code_of(error)}"
+            ) from error
         return {Partition(p.topic, p.partition): self._checkpoint(p) for p in committed}
 
-    def _untold(self, code: str) -> StartError:
-        return StartError(
-            f"Kafka did not tell the committed offsets of the group {self._settings.group_id} "
-            f"within {ASK_TIMEOUT_S:.0f} s: {code}"
-        )
+    def _committed(self, places: list[TopicPartition]) -> list[TopicPartition]:
+        committed = self._consumer.committed(places, timeout=ASK_TIMEOUT_S)
+        for place in committed:
+            if place.error is not None:  # that is not an absent offset
+                raise KafkaException(place.error)
+        return committed
 
     def first(self, partition: Partition, checkpoint: Checkpoint | None) -> int:
         """Return the offset to read first, librdkafka's own word for the beginning included.
@@ -165,7 +167,9 @@ class Positions:
     def _watermarks(self, partition: Partition) -> tuple[int, int]:
         place = TopicPartition(partition.topic, partition.number)
         try:
-            return self._consumer.get_watermark_offsets(place, timeout=ASK_TIMEOUT_S)
+            return patiently(
+                lambda: self._consumer.get_watermark_offsets(place, timeout=ASK_TIMEOUT_S)
+            )
         except KafkaException as error:
             raise StartError(
                 f"{partition.topic}/{partition.number}: Kafka did not tell where it begins and ends"

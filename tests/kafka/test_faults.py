@@ -50,6 +50,13 @@ RETRIED = [
 ]
 """librdkafka tries again by itself."""
 
+MOVING = [
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.NOT_COORDINATOR,
+]
+"""The offsets are about to be somewhere else."""
+
 
 def name(code: int) -> str:
     """Return the name of an error's code, for the test's id."""
@@ -181,16 +188,29 @@ class TestAssignment:
         assert too_early == []
         assert sum(committed(faulty, f"group-of-{topic}", topic, 2).values()) == 4
 
-    def test_a_coordinator_that_loads_is_waited_for(
+    def test_a_leader_that_moves_is_waited_for(
         self, faulty: Embedded, topic: str, join: Join
+    ) -> None:
+        """A group that begins at the end asks the leader where that is."""
+        faulty.broker.create_topic(topic, 1)
+        produce(faulty, topic, [b"old"] * 4)
+        moved = [KafkaError.NOT_LEADER_FOR_PARTITION] * 6
+        faulty.broker.call("push_errors", "ListOffsets", *moved)
+        member = join(faulty, topic, SEG_KAFKA__AUTO_OFFSET_RESET="latest")
+        until(lambda: committed(faulty, f"group-of-{topic}", topic, 1) == {0: 4}, member)
+
+        assert member.values == []
+
+    @pytest.mark.parametrize("code", MOVING, ids=name)
+    def test_a_coordinator_that_moves_is_waited_for(
+        self, faulty: Embedded, topic: str, join: Join, code: int
     ) -> None:
         """The member goes on where the commit ends, a little later."""
         member = reader(faulty, topic, join)
         member.commit_now()
         member.kill()
         produce(faulty, topic, [b"next"])
-        loading = [KafkaError.COORDINATOR_LOAD_IN_PROGRESS] * 2
-        faulty.broker.call("push_errors", "OffsetFetch", *loading)
+        faulty.broker.call("push_errors", "OffsetFetch", *[code] * 4)
 
         second = join(faulty, topic)
         until(lambda: bool(second.records), second)
