@@ -18,11 +18,17 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Final, Self
 
-from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from consumer.timing import SystemClock
+from tests.kafka_real.asking import (
+    ATTEMPT_LIMIT_S,
+    admin_of,
+    ask,
+    coordinator_of,
+    is_in_sync,
+    nodes,
+)
 from tests.kafka_real.broker import Broker, free_addresses, java_command
 from tests.kafka_real.quorum import leader_of_quorum
 
@@ -31,8 +37,6 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _READY_LIMIT_S: Final = 60.0
-_ANSWER_LIMIT_S: Final = 0.5
-_TOLD_LIMIT_S: Final = 5.0
 _LOOK_AGAIN_S: Final = 0.02
 _LOG_TAIL_LINES: Final = 15
 
@@ -52,9 +56,15 @@ class Kafka:
         Raises:
             KafkaException: the broker refused, for example since the topic exists.
         """
-        admin = _admin(self._admin_bootstrap)
         topic = NewTopic(name, num_partitions=partitions, config=dict(config or {}))
-        admin.create_topics([topic])[name].result(timeout=_READY_LIMIT_S)
+        ask(
+            self._admin_bootstrap,
+            lambda admin: admin.create_topics([topic], request_timeout=ATTEMPT_LIMIT_S)[
+                name
+            ].result(),
+            _READY_LIMIT_S,
+        )
+        admin = admin_of(self._admin_bootstrap)
         leaders: list[int] = []
         while len(leaders) < partitions or min(leaders) < 0:
             found = admin.list_topics(name, timeout=_READY_LIMIT_S).topics[name].partitions
@@ -145,8 +155,8 @@ class RealKafka(Kafka):
         self.start(node)
         broker = self._brokers[node]
         # It is asked itself: it knows that it is back, and so what it missed before.
-        admin = _admin(f"127.0.0.1:{broker.address.internal}")
-        self._wait(broker, lambda: _in_sync(admin), "in sync")
+        admin = admin_of(f"127.0.0.1:{broker.address.internal}")
+        self._wait(broker, lambda: is_in_sync(admin), "in sync")
 
     def stop(self, node: int = 1) -> None:
         """End a broker in good order: it hands its partitions over first."""
@@ -179,21 +189,14 @@ class RealKafka(Kafka):
         Raises:
             KafkaException: nobody has told it in 60 s.
         """
-        deadline_s = SystemClock().monotonic_s() + _READY_LIMIT_S
-        while True:
-            # A client that has lost a coordinator may wait for that one for ever: each has its own.
-            admin = _admin(self._admin_bootstrap)
-            asked = admin.describe_consumer_groups([group], request_timeout=_TOLD_LIMIT_S)
-            try:
-                return int(asked[group].result().coordinator.id)
-            except KafkaException:
-                if SystemClock().monotonic_s() > deadline_s:
-                    raise
+        return ask(
+            self._admin_bootstrap, lambda admin: coordinator_of(admin, group), _READY_LIMIT_S
+        )
 
     def _wait_until_ready(self, broker: Broker) -> None:
         """Return when *broker* answers and sees every broker that runs."""
-        admin = _admin(f"127.0.0.1:{broker.address.internal}")
-        self._wait(broker, lambda: self.pids.keys() <= _nodes(admin), "ready")
+        admin = admin_of(f"127.0.0.1:{broker.address.internal}")
+        self._wait(broker, lambda: self.pids.keys() <= nodes(admin), "ready")
 
     def _wait(self, broker: Broker, done: Callable[[], bool], what: str) -> None:
         clock = SystemClock()
@@ -206,31 +209,6 @@ class RealKafka(Kafka):
             except subprocess.TimeoutExpired:
                 continue
             raise _failure(broker, f"ended before it was {what}")
-
-
-def _admin(bootstrap: str) -> AdminClient:
-    # Quiet and quick: it asks brokers that are about to start.
-    retries = {"reconnect.backoff.ms": 20, "reconnect.backoff.max.ms": 50, "log_level": 0}
-    return AdminClient({"bootstrap.servers": bootstrap, **retries})
-
-
-def _nodes(admin: AdminClient) -> set[int]:
-    """Return the brokers that the cluster lists; none while nobody answers."""
-    try:
-        answer = admin.describe_cluster(request_timeout=_ANSWER_LIMIT_S).result()
-    except KafkaException:
-        return set()
-    return {node.id for node in answer.nodes}
-
-
-def _in_sync(admin: AdminClient) -> bool:
-    """Tell whether every copy of every partition has all records; not while nobody answers."""
-    try:
-        topics = admin.list_topics(timeout=_ANSWER_LIMIT_S).topics.values()
-    except KafkaException:
-        return False
-    partitions = [it for topic in topics for it in topic.partitions.values()]
-    return all(len(it.isrs) == len(it.replicas) and it.leader >= 0 for it in partitions)
 
 
 def _failure(broker: Broker, what: str) -> RuntimeError:
