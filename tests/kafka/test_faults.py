@@ -9,6 +9,7 @@ from __future__ import annotations
 import signal
 from typing import TYPE_CHECKING
 
+import orjson
 import pytest
 from confluent_kafka import KafkaError
 
@@ -286,9 +287,16 @@ class TestLoss:
         self, faulty: Embedded, topic: str, join: Join
     ) -> None:
         """It is counted by its name; the member joins again and reads what was not committed."""
-        times = {"SEG_KAFKA__MAX_POLL_INTERVAL_S": "2", "SEG_KAFKA__DRAIN_TIMEOUT_S": "1"}
-        member = reader(faulty, topic, join, **times)
-        pause(2.5)
+        config = orjson.dumps(faulty.config | {"session.timeout.ms": 1000}).decode()
+        member = reader(
+            faulty,
+            topic,
+            join,
+            SEG_KAFKA__MAX_POLL_INTERVAL_S="1",
+            SEG_KAFKA__DRAIN_TIMEOUT_S="0.5",
+            SEG_KAFKA__CONFIG=config,
+        )
+        pause(3.0)  # librdkafka looks at it now and then
         until(lambda: len(member.records) == 20, member)
 
         assert [it.what for it in member.said] == ["assigned", "lost", "assigned"]
