@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 import orjson
+from rich import box
 from rich.console import Console
 
 from benchmarks.contenders import peers
@@ -24,11 +25,13 @@ if TYPE_CHECKING:
     from benchmarks.contenders import Contender
 
 T = TypeVar("T")
+WIDTH = 200
+"""Of the tables, in a file."""
 SECTIONS = ("throughput", "slow", "stream", "scale", "memory")
 
 
 @click.command()
-@click.option("--events", default=40_000, show_default=True, help="Events a round.")
+@click.option("--events", default=20_000, show_default=True, help="Events a round.")
 @click.option("--rounds", default=3, show_default=True, help="How often each contender runs.")
 @click.option("--only", type=click.Choice(SECTIONS), multiple=True, help="Sections to run.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, and the tables beside it.")
@@ -59,7 +62,7 @@ def main(*, events: int, rounds: int, only: tuple[str, ...], as_json: bool) -> N
             throughput=section("throughput", lambda: run.throughput(events, rounds), {}),
             slow=section("slow", lambda: run.slow(events, rounds), {}),
             stream=section("stream", run.stream, {}),
-            scale=section("scale", lambda: scale(on, events // 2, rounds, console.print), []),
+            scale=section("scale", lambda: scale(on, events, rounds, console.print), []),
             memory=section("memory", lambda: memory(on), {}),
             absent=absent | run.absent,
         )
@@ -67,8 +70,11 @@ def main(*, events: int, rounds: int, only: tuple[str, ...], as_json: bool) -> N
         goals = [goal._asdict() for goal in reach(results)]
         points = [point._asdict() for point in results.scale]
         click.echo(orjson.dumps(results._asdict() | {"scale": points, "reach": goals}))
+    out = Console(stderr=as_json)
     for table in tables(results):
-        Console(stderr=as_json).print(table)
+        if not out.is_terminal:
+            out.width, table.box = WIDTH, box.MARKDOWN
+        out.print(table)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,8 @@ PEER_EVENTS = 3_000
 SLOW_MS = 20
 PEER_EVENTS_SLOW = 150
 FAR_MS = 100
+FAR_EVENTS = 60_000
+"""So many that the rate is not that of the first seconds, in which the limit is looked for."""
 RATE = 1_000.0
 SETTLE_S = 2.0
 STREAM_S = 8.0
@@ -68,12 +70,12 @@ class Run:
     def slow(self, events: int, rounds: int) -> Rounds:
         """Let each handle a backlog where Seg takes its time."""
         stage, own = self.stage, self.stage.fitting(Load(events))
-        few = own._replace(events=PEER_EVENTS_SLOW)
+        few, many = own._replace(events=PEER_EVENTS_SLOW), stage.fitting(Load(FAR_EVENTS))
         with SinkProcess(latency_ms=SLOW_MS) as slow, SinkProcess(latency_ms=FAR_MS) as far:
             field = {
                 "ours, single": _job(stage, OURS, own, slow),
                 **{name: _job(stage, peer, few, slow) for name, peer in self.peers.items()},
-                "ours, single, 100 ms": _job(stage, OURS, own, far),
+                "ours, single, 100 ms": _job(stage, OURS, many, far),
             }
             return self._rounds(rounds, field)
 

@@ -100,7 +100,6 @@ def test_contender_that_fails_says_its_last_line() -> None:
 
 def test_peer_that_fails_is_left_out_and_the_rest_goes_on() -> None:
     """One line for it, in whichever round, and each for the others; our own failure is ours."""
-
     answers = iter([{CPU: 1.0}])
 
     def fails() -> Figures:
