@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, TypeVar
 
 import click
@@ -16,7 +15,6 @@ from benchmarks.report import Results, reach, tables
 from benchmarks.scale import scale
 from benchmarks.stage import ContenderError, stage
 from benchmarks.versus import Run
-from consumer.kafka.config import LIBRARY_LOG
 from tests.chart.tools import ToolsUnavailableError
 
 if TYPE_CHECKING:
@@ -37,7 +35,6 @@ SECTIONS = ("throughput", "slow", "stream", "scale", "memory")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, and the tables beside it.")
 def main(*, events: int, rounds: int, only: tuple[str, ...], as_json: bool) -> None:
     """Measure what an event costs: against the bare libraries, against others, and at scale."""
-    LIBRARY_LOG.setLevel(logging.ERROR)
     wanted, console = only or SECTIONS, Console(stderr=True)
     others: dict[str, Contender] = {}
     absent: dict[str, str] = {}

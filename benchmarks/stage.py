@@ -8,6 +8,7 @@ each time: what one leaves behind there would slow the next.
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import time
@@ -21,6 +22,7 @@ from benchmarks.load import SCHEMA_IDS, Load, records
 from benchmarks.measure import Job
 from consumer.avro.schemas import folder
 from consumer.demo import WEBSITE_ID
+from consumer.kafka.config import LIBRARY_LOG
 from consumer.kafka.embedded import CONFIG, EmbeddedBroker
 from consumer.kafka.produce import TopicProducer
 from consumer.settings import KafkaSettings, load
@@ -217,6 +219,7 @@ def finish(process: subprocess.Popen[bytes]) -> Figures:
 @contextmanager
 def stage() -> Iterator[Stage]:
     """Give a stage on the best broker there is."""
+    LIBRARY_LOG.setLevel(logging.ERROR)  # a coordinator that is still starting is no news
     with broker() as on, registry() as url:
         yield Stage(on, url)
 
