@@ -58,7 +58,7 @@ class Client:
 
     def send(self, token: object, body: bytes, idempotency_key: str) -> None:
         """Start one POST of *body*; its answer comes out of a later `poll` with *token*."""
-        transfer = self._idle.pop() if self._idle else _Transfer(self._options, self._pools.place())
+        transfer = self._idle.pop() if self._idle else _Transfer(self._options, self._pools)
         curl = transfer.curl
         transfer.token = token
         curl.setopt(pycurl.POSTFIELDS, body)
@@ -121,11 +121,11 @@ class _Transfer:
 
     __slots__ = ("body", "curl", "pool", "token")
 
-    def __init__(self, options: ClientOptions, pool: Pool) -> None:
+    def __init__(self, options: ClientOptions, pools: Pools) -> None:
         self.token: object = None
         self.body: list[bytes] = []
         self.curl = _handle(options, self.body)
-        self.pool = pool
+        self.pool = pools.join(self.curl)
 
 
 def _handle(options: ClientOptions, body: list[bytes]) -> pycurl.Curl:

@@ -21,7 +21,7 @@ from typing import NamedTuple
 ROUND_ANSWERS_MIN = 10
 """The median of fewer says little."""
 LATENCY_TOLERANCE = 2.0
-LATENCY_SLACK_S = 0.01
+LATENCY_SLACK_S = 0.002
 DECREASE = 0.9
 FAILED_TOLERANCE = 0.05
 """The share of a round that may be refused or unanswered, and what chance adds to it besides."""

@@ -1,13 +1,13 @@
-"""libcurl's transfers over one epoll: the sockets that are ready, the timers that are due.
+"""libcurl's transfers over one epoll: which sockets have news, and which timers are due.
 
-libcurl looks through all connections of a multi handle for each request: with 768 in one a request
-costs nearly twice what it costs with 32. So there are as many pools of 32 as are needed, all on
-one epoll. (`curl_multi_perform` would look at every transfer on each turn, and `select` ends at
-file descriptor 1,023.)
+libcurl looks through all connections of a multi handle for each request, and through all transfers
+on each turn. So there are as many handles ("pools") as are needed, of `POOL_TRANSFERS` each, and
+only one that has news is turned: with hundreds of requests under way that is half the cost.
 
-A socket is watched for one event at a time (EPOLLONESHOT). An idle connection then needs no call
-to be left alone, and what the kernel knows of a socket goes with it: a number that is used again
-is found to be a stranger's, whoever closed it.
+A socket is registered once, when libcurl makes it, and edge-triggered: news is what arrives, and a
+turn reads all of it. The kernel forgets the socket when libcurl closes it. So a request on a
+connection that is there takes no call of epoll's at all, nor one from libcurl into Python.
+(libcurl's way to be told of each socket, `curl_multi_socket_action`, takes five.)
 """
 
 from __future__ import annotations
@@ -18,37 +18,28 @@ from typing import TYPE_CHECKING
 import pycurl
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from consumer.timing import Clock
 
-POOL_TRANSFERS = 32
-"""A pool of fewer is no cheaper; of more, each request looks at more connections."""
+POOL_TRANSFERS = 16
+"""In smaller pools more turns are needed, in larger ones each looks at more in vain."""
 
-_ONE_READ = select.EPOLLONESHOT | select.EPOLLIN
-_ONE_WRITE = select.EPOLLONESHOT | select.EPOLLOUT
-_EVENTS = {
-    pycurl.POLL_IN: _ONE_READ,
-    pycurl.POLL_OUT: _ONE_WRITE,
-    pycurl.POLL_INOUT: _ONE_READ | _ONE_WRITE,
-}
-"""What libcurl waits for, as epoll names it."""
+_NEWS = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
 
 
 class Pool:
     """One multi handle, for at most `POOL_TRANSFERS` easy handles."""
 
-    __slots__ = ("busy", "due_s", "multi", "size", "timers_ms")
+    __slots__ = ("_due_s", "_timers_ms", "busy", "multi", "size")
 
     def __init__(self) -> None:
         self.multi = pycurl.CurlMulti()
         self.multi.setopt(pycurl.M_MAXCONNECTS, POOL_TRANSFERS)
-        self.timers_ms: list[int] = []
-        """What libcurl set its timer to since we looked; the last one counts."""
+        self._timers_ms: list[int] = []  # what libcurl set its timer to since we looked
         # A list's own method: libcurl sets its timer twice a request, and this enters no Python.
-        self.multi.setopt(pycurl.M_TIMERFUNCTION, self.timers_ms.append)
-        self.due_s: float | None = None
-        """When libcurl's timer is due, monotonic; None while it is off."""
+        self.multi.setopt(pycurl.M_TIMERFUNCTION, self._timers_ms.append)
+        self._due_s: float | None = None  # when libcurl's timer is, monotonic
         self.size = 0
         """How many easy handles belong to it."""
         self.busy = 0
@@ -57,105 +48,77 @@ class Pool:
     def add(self, curl: pycurl.Curl) -> None:
         """Start the transfer of *curl*, at the next `Pools.wait`."""
         self.busy += 1
-        self.multi.add_handle(curl)
+        self.multi.add_handle(curl)  # sets the timer to now
 
     def remove(self, curl: pycurl.Curl) -> None:
         """Take *curl* out, its transfer being done or not."""
         self.busy -= 1
         self.multi.remove_handle(curl)
 
-    def run_timer(self, now_s: float) -> float | None:
-        """Do what is due by *now_s*; return when there is more to do, None where nothing waits."""
-        if self.timers_ms:
+    def turn(self) -> None:
+        """Let libcurl do what there is to do."""
+        self.multi.perform()
+
+    def turn_if_due(self, now_s: float) -> float | None:
+        """Do what is due by *now_s*; return when more is, monotonic, None where nothing waits."""
+        if self._timers_ms:
             self._set_timer(now_s)
-        if self.due_s is not None and self.due_s <= now_s:
-            self.due_s = None
-            self.multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
-            if self.timers_ms:
+        if self._due_s is not None and self._due_s <= now_s:
+            self._due_s = None
+            self.turn()
+            if self._timers_ms:
                 self._set_timer(now_s)
-        return self.due_s
+        return self._due_s
 
     def _set_timer(self, now_s: float) -> None:
-        timeout_ms = self.timers_ms[-1]
-        self.timers_ms.clear()
+        timeout_ms = self._timers_ms[-1]
+        self._timers_ms.clear()
         # libcurl's -1 takes the timer away.
-        self.due_s = now_s + timeout_ms / 1000 if timeout_ms >= 0 else None
+        self._due_s = now_s + timeout_ms / 1000 if timeout_ms >= 0 else None
 
 
 class Pools:
-    """All pools, and the epoll that their sockets are watched by."""
+    """All pools, and the epoll that tells which of them have news."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._epoll = select.epoll()
         self._pools: list[Pool] = []
-        self._watched: dict[int, tuple[Pool, int]] = {}  # to what is waited for
-        self._registered: set[int] = set()  # were once: the kernel knows whether they still are
+        self._of_socket: dict[int, Pool] = {}  # the last one that had a socket of this number
 
     def __iter__(self) -> Iterator[Pool]:
         """Return the pools."""
         return iter(self._pools)
 
-    def place(self) -> Pool:
-        """Return the pool that one more easy handle belongs to from now on."""
+    def join(self, curl: pycurl.Curl) -> Pool:
+        """Return the pool that *curl* belongs to from now on."""
         if not self._pools or self._pools[-1].size == POOL_TRANSFERS:
-            pool = Pool()
-            pool.multi.setopt(pycurl.M_SOCKETFUNCTION, self._watcher(pool))
-            self._pools.append(pool)
-        self._pools[-1].size += 1
-        return self._pools[-1]
+            self._pools.append(Pool())
+        pool = self._pools[-1]
+        pool.size += 1
+
+        def on_socket(fd: int, _purpose: int) -> int:
+            self._of_socket[fd] = pool
+            self._epoll.register(fd, _NEWS)
+            return pycurl.SOCKOPT_OK
+
+        curl.setopt(pycurl.SOCKOPTFUNCTION, on_socket)
+        return pool
 
     def wait(self, timeout_s: float) -> None:
         """Wait up to *timeout_s* for something to happen, and let libcurl do what there is."""
         now_s = self._clock.monotonic_s()
         wait_s = timeout_s
         for pool in self._pools:
-            due_s = pool.run_timer(now_s)
+            due_s = pool.turn_if_due(now_s)
             if due_s is not None and due_s - now_s < wait_s:
                 wait_s = max(0.0, due_s - now_s)
-        for fd, happened in self._epoll.poll(wait_s):
-            self._act(fd, happened)
+        for pool in {self._of_socket[fd] for fd, _ in self._epoll.poll(wait_s)}:
+            if pool.busy:
+                pool.turn()
 
     def close(self) -> None:
         """Free the sockets."""
         for pool in self._pools:
             pool.multi.close()
         self._epoll.close()
-
-    def _act(self, fd: int, happened: int) -> None:
-        watched = self._watched.get(fd)
-        if watched is None:
-            return
-        flags = pycurl.CSELECT_IN if happened & select.EPOLLIN else 0
-        if happened & select.EPOLLOUT:
-            flags |= pycurl.CSELECT_OUT
-        if happened & (select.EPOLLERR | select.EPOLLHUP):
-            flags |= pycurl.CSELECT_ERR
-        watched[0].multi.socket_action(fd, flags)
-        watched = self._watched.get(fd)
-        if watched is not None:  # there is more to come than this one event
-            self._watch(fd, watched[1])
-
-    def _watcher(self, pool: Pool) -> Callable[[int, int, object, object], None]:
-        watched = self._watched
-
-        def on_socket(what: int, fd: int, _multi: object, _data: object) -> None:
-            if what == pycurl.POLL_REMOVE:
-                watched.pop(fd, None)
-                return
-            events = _EVENTS[what]
-            watched[fd] = (pool, events)
-            self._watch(fd, events)
-
-        return on_socket
-
-    def _watch(self, fd: int, events: int) -> None:
-        if fd in self._registered:
-            try:
-                self._epoll.modify(fd, events)
-            except FileNotFoundError:
-                pass  # it was closed since, and its number is another socket's
-            else:
-                return
-        self._epoll.register(fd, events)
-        self._registered.add(fd)
