@@ -167,7 +167,8 @@ class Pipeline:
         """True while answers may come or calls may go: then Kafka is not the place to wait."""
         if self._delivery.requests_in_flight:
             return True
-        return self._lanes.ready_calls > 0 and not self._backpressure.paused
+        closed = self._delivery.breaker.state is BreakerState.CLOSED
+        return closed and self._lanes.ready_calls > 0
 
     def _take_in(self, records: list[Record], now_s: float) -> None:
         """Start each record in its ledger and bring it as far as it gets."""

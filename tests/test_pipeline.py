@@ -15,6 +15,7 @@ from consumer.backpressure import Bounds
 from consumer.errors import DeadLetterReason, IgnoredReason
 from consumer.seg.breaker import BreakerState
 from consumer.seg.outbox import Batching
+from consumer.seg.rate import Rate
 from tests.fakes import P0, P1, a_record, an_answer, take_all
 from tests.member import POISON, PROBE_S, Member, Setup, group, ids_in, page
 
@@ -446,3 +447,22 @@ def test_every_record_ends_in_exactly_one_counted_outcome() -> None:
         )
 
     assert member.tally.outcomes == len(values)
+
+
+def test_a_limited_rate_is_used_up_while_reading_is_still_paused() -> None:
+    """After an outage what was read goes at the rate that is allowed, also where Seg is quick."""
+    member = Member(Setup(bounds=Bounds(records=500, window=1_000, lane=1_000)))
+    member.seg.seg = lambda _body: an_answer(503)
+    member.source.append(*(a_record(it, value=page(it), key=b"%d" % it) for it in range(500)))
+    member.turn(20, every_s=0.1)
+    member.seg.seg = take_all
+    while member.delivery.breaker.state is not BreakerState.CLOSED:
+        member.turn(every_s=0.1)
+    member.delivery.rate = Rate(200.0, member.clock.monotonic_s())
+    before, end_s = len(member.sent), member.clock.monotonic_s() + 0.5
+
+    while member.clock.monotonic_s() < end_s:
+        member.turn()
+
+    assert member.source.paused
+    assert len(member.sent) - before == pytest.approx(100, rel=0.1)

@@ -40,7 +40,7 @@ class Answer(NamedTuple):
     """Seg's message or the transport's error; no part of the request."""
     retry_after_s: float | None
     seconds: float
-    """From the start of the request to its end."""
+    """From when it was sent to when its answer was taken in, our own loop's delays included."""
 
 
 STATUSES: dict[int, AnswerClass] = {

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 ANSWER_BYTES = 64 * 1024
 """The most of an answer that is read; Seg's own are a few dozen bytes."""
 
+UPLOAD_BUFFER_BYTES = 16 * 1024
+"""libcurl's least. By default hundreds of requests under way take twice the memory."""
+
 _SUCCESS = range(200, 300)
 
 
@@ -45,6 +48,7 @@ class Client:
 
     def __init__(self, options: ClientOptions, clock: Clock) -> None:
         self._options = options
+        self._clock = clock
         self._pools = Pools(clock)
         self._idle: list[_Transfer] = []
         self._busy: dict[pycurl.Curl, _Transfer] = {}
@@ -64,15 +68,17 @@ class Client:
         curl.setopt(pycurl.POSTFIELDS, body)
         curl.setopt(pycurl.HTTPHEADER, [*self._headers, f"Idempotency-Key: {idempotency_key}"])
         self._busy[curl] = transfer
+        transfer.sent_s = self._clock.monotonic_s()
         transfer.pool.add(curl)
 
     def poll(self, timeout_s: float) -> list[tuple[object, Answer]]:
         """Wait up to *timeout_s* for something to happen; return the answers that are complete."""
         self._pools.wait(timeout_s)
         answers: list[tuple[object, Answer]] = []
+        now_s = self._clock.monotonic_s()
         for pool in self._pools:
             if pool.busy:
-                self._complete(pool, answers)
+                self._complete(pool, answers, now_s)
         return answers
 
     def set_website_id(self, website_id: str) -> None:
@@ -92,17 +98,19 @@ class Client:
         self._idle.clear()
         self._pools.close()
 
-    def _complete(self, pool: Pool, answers: list[tuple[object, Answer]]) -> None:
+    def _complete(self, pool: Pool, answers: list[tuple[object, Answer]], now_s: float) -> None:
         """Take the answers that are complete out of *pool*."""
         more = 1
         while more:
             more, succeeded, failed = pool.multi.info_read(pool.busy)
             for curl in succeeded:
                 transfer = self._busy.pop(curl)
-                answers.append(self._released(transfer, _answer(curl, transfer.body)))
+                answer = _answer(curl, transfer.body, now_s - transfer.sent_s)
+                answers.append(self._released(transfer, answer))
             for curl, number, text in failed:
                 transfer = self._busy.pop(curl)
-                answer = _failure(curl, transfer.body, number, text)
+                seconds = now_s - transfer.sent_s
+                answer = _failure(curl, transfer.body, seconds, number, text)
                 answers.append(self._released(transfer, answer))
 
     def _released(self, transfer: _Transfer, answer: Answer) -> tuple[object, Answer]:
@@ -119,11 +127,12 @@ class Client:
 class _Transfer:
     """One easy handle, kept and used again: with it stay its connection and its options."""
 
-    __slots__ = ("body", "curl", "pool", "token")
+    __slots__ = ("body", "curl", "pool", "sent_s", "token")
 
     def __init__(self, options: ClientOptions, pools: Pools) -> None:
         self.token: object = None
         self.body: list[bytes] = []
+        self.sent_s = 0.0  # monotonic
         self.curl = _handle(options, self.body)
         self.pool = pools.join(self.curl)
 
@@ -135,6 +144,7 @@ def _handle(options: ClientOptions, body: list[bytes]) -> pycurl.Curl:
     curl.setopt(pycurl.POST, 1)
     curl.setopt(pycurl.WRITEFUNCTION, body.append)
     curl.setopt(pycurl.MAXFILESIZE, ANSWER_BYTES)
+    curl.setopt(pycurl.UPLOAD_BUFFERSIZE, UPLOAD_BUFFER_BYTES)
     curl.setopt(pycurl.CONNECTTIMEOUT_MS, round(options.connect_timeout_s * 1000))
     curl.setopt(pycurl.TIMEOUT_MS, round(options.timeout_s * 1000))
     curl.setopt(pycurl.FOLLOWLOCATION, 0)
@@ -160,9 +170,9 @@ def head(options: ClientOptions) -> tuple[Answer, dict[str, str]]:
     curl.setopt(pycurl.HEADERFUNCTION, lines.append)
     try:
         curl.perform()
-        answer = _answer(curl, body)
+        answer = _answer(curl, body, curl.getinfo(pycurl.TOTAL_TIME))
     except pycurl.error as error:
-        answer = _failure(curl, body, *error.args)
+        answer = _failure(curl, body, curl.getinfo(pycurl.TOTAL_TIME), *error.args)
     finally:
         curl.close()
     pairs = (line.decode("latin-1").partition(":") for line in lines)
@@ -190,9 +200,8 @@ def _headers(options: ClientOptions) -> list[str]:
     ]
 
 
-def _answer(curl: pycurl.Curl, body: list[bytes]) -> Answer:
+def _answer(curl: pycurl.Curl, body: list[bytes], seconds: float) -> Answer:
     status = int(curl.getinfo(pycurl.RESPONSE_CODE))
-    seconds = float(curl.getinfo(pycurl.TOTAL_TIME))
     if status in _SUCCESS:
         return Answer(status, "", None, seconds)
     retry_after_s = float(curl.getinfo(pycurl.RETRY_AFTER))
@@ -200,8 +209,9 @@ def _answer(curl: pycurl.Curl, body: list[bytes]) -> Answer:
     return Answer(status, detail, retry_after_s or None, seconds)
 
 
-def _failure(curl: pycurl.Curl, body: list[bytes], number: int, text: str) -> Answer:
+def _failure(
+    curl: pycurl.Curl, body: list[bytes], seconds: float, number: int, text: str
+) -> Answer:
     if number == pycurl.E_FILESIZE_EXCEEDED:
-        return _answer(curl, body)  # too much of an answer is still an answer: its status counts
-    seconds = float(curl.getinfo(pycurl.TOTAL_TIME))
+        return _answer(curl, body, seconds)  # too much of one is still an answer: its status counts
     return Answer(None, f"no answer: {text} (libcurl error {number})", None, seconds)
