@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 ANSWER_BYTES = 64 * 1024
 """The most of an answer that is read; Seg's own are a few dozen bytes."""
 
-UPLOAD_BUFFER_BYTES = 16 * 1024
-"""libcurl's least. By default hundreds of requests under way take twice the memory."""
-
 _SUCCESS = range(200, 300)
 
 
@@ -69,7 +66,7 @@ class Client:
         curl.setopt(pycurl.HTTPHEADER, [*self._headers, f"Idempotency-Key: {idempotency_key}"])
         self._busy[curl] = transfer
         transfer.sent_s = self._clock.monotonic_s()
-        transfer.pool.add(curl)
+        transfer.pool.add(curl, len(body))
 
     def poll(self, timeout_s: float) -> list[tuple[object, Answer]]:
         """Wait up to *timeout_s* for something to happen; return the answers that are complete."""
@@ -144,7 +141,6 @@ def _handle(options: ClientOptions, body: list[bytes]) -> pycurl.Curl:
     curl.setopt(pycurl.POST, 1)
     curl.setopt(pycurl.WRITEFUNCTION, body.append)
     curl.setopt(pycurl.MAXFILESIZE, ANSWER_BYTES)
-    curl.setopt(pycurl.UPLOAD_BUFFERSIZE, UPLOAD_BUFFER_BYTES)
     curl.setopt(pycurl.CONNECTTIMEOUT_MS, round(options.connect_timeout_s * 1000))
     curl.setopt(pycurl.TIMEOUT_MS, round(options.timeout_s * 1000))
     curl.setopt(pycurl.FOLLOWLOCATION, 0)

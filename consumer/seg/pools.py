@@ -4,10 +4,14 @@ libcurl looks through all connections of a multi handle for each request, and th
 on each turn. So there are as many handles ("pools") as are needed, of `POOL_TRANSFERS` each, and
 only one that has news is turned: with hundreds of requests under way that is half the cost.
 
-A socket is registered once, when libcurl makes it, and edge-triggered: news is what arrives, and a
-turn reads all of it. The kernel forgets the socket when libcurl closes it. So a request on a
-connection that is there takes no call of epoll's at all, nor one from libcurl into Python.
-(libcurl's way to be told of each socket, `curl_multi_socket_action`, takes five.)
+A socket is registered once, when libcurl makes it, and edge-triggered: the kernel tells when it
+becomes ready, and a turn uses all of that. The kernel forgets it when libcurl closes it. So a
+request on a connection that is there takes no call of epoll's of its own, nor one from libcurl into
+Python. (libcurl's way to be told of each socket, `curl_multi_socket_action`, takes five.)
+
+libcurl sends a buffer a turn and relies on being called again while the socket takes more. Of that
+no edge tells; so a pool is turned until no more of a large body goes out. And whatever else libcurl
+may leave for later, a pool at work is looked at four times a second.
 """
 
 from __future__ import annotations
@@ -25,13 +29,18 @@ if TYPE_CHECKING:
 POOL_TRANSFERS = 16
 """In smaller pools more turns are needed, in larger ones each looks at more in vain."""
 
+UPLOAD_BUFFER_BYTES = 16 * 1024
+"""What libcurl sends in a turn, its least. Its default takes twice the memory for hundreds of
+requests under way."""
+LOOK_AGAIN_S = 0.25
+
 _NEWS = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
 
 
 class Pool:
     """One multi handle, for at most `POOL_TRANSFERS` easy handles."""
 
-    __slots__ = ("_due_s", "_timers_ms", "busy", "multi", "size")
+    __slots__ = ("_due_s", "_gone_bytes", "_timers_ms", "busy", "multi", "size")
 
     def __init__(self) -> None:
         self.multi = pycurl.CurlMulti()
@@ -39,42 +48,58 @@ class Pool:
         self._timers_ms: list[int] = []  # what libcurl set its timer to since we looked
         # A list's own method: libcurl sets its timer twice a request, and this enters no Python.
         self.multi.setopt(pycurl.M_TIMERFUNCTION, self._timers_ms.append)
-        self._due_s: float | None = None  # when libcurl's timer is, monotonic
+        self._due_s: float | None = None  # when to turn it whatever happens, monotonic
+        self._gone_bytes: dict[pycurl.Curl, int] = {}  # of the large bodies that are on their way
         self.size = 0
         """How many easy handles belong to it."""
         self.busy = 0
         """How many of them are under way."""
 
-    def add(self, curl: pycurl.Curl) -> None:
+    def add(self, curl: pycurl.Curl, body_bytes: int) -> None:
         """Start the transfer of *curl*, at the next `Pools.wait`."""
         self.busy += 1
+        if body_bytes > UPLOAD_BUFFER_BYTES:
+            self._gone_bytes[curl] = 0
         self.multi.add_handle(curl)  # sets the timer to now
 
     def remove(self, curl: pycurl.Curl) -> None:
         """Take *curl* out, its transfer being done or not."""
         self.busy -= 1
+        self._gone_bytes.pop(curl, None)
         self.multi.remove_handle(curl)
 
     def turn(self) -> None:
-        """Let libcurl do what there is to do."""
+        """Let libcurl do all that there is to do now."""
         self.multi.perform()
+        while self._gone_bytes and self._sends_on():
+            self.multi.perform()
 
     def turn_if_due(self, now_s: float) -> float | None:
         """Do what is due by *now_s*; return when more is, monotonic, None where nothing waits."""
         if self._timers_ms:
             self._set_timer(now_s)
         if self._due_s is not None and self._due_s <= now_s:
-            self._due_s = None
             self.turn()
-            if self._timers_ms:
-                self._set_timer(now_s)
+            self._set_timer(now_s)
         return self._due_s
 
+    def _sends_on(self) -> bool:
+        """Tell whether more of a large body has gone since we looked: its socket takes more."""
+        sends_on = False
+        for curl, before in self._gone_bytes.items():
+            gone = int(curl.getinfo(pycurl.SIZE_UPLOAD_T))
+            if gone > before:
+                self._gone_bytes[curl] = gone
+                sends_on = True
+        return sends_on
+
     def _set_timer(self, now_s: float) -> None:
-        timeout_ms = self._timers_ms[-1]
+        """Be due when libcurl says, and soon enough in any case."""
+        timeout_ms = self._timers_ms[-1] if self._timers_ms else -1
         self._timers_ms.clear()
-        # libcurl's -1 takes the timer away.
-        self._due_s = now_s + timeout_ms / 1000 if timeout_ms >= 0 else None
+        self._due_s = now_s + LOOK_AGAIN_S if self.busy else None
+        if 0 <= timeout_ms < LOOK_AGAIN_S * 1000:  # -1 takes the timer away
+            self._due_s = now_s + timeout_ms / 1000
 
 
 class Pools:
@@ -102,6 +127,7 @@ class Pools:
             self._epoll.register(fd, _NEWS)
             return pycurl.SOCKOPT_OK
 
+        curl.setopt(pycurl.UPLOAD_BUFFERSIZE, UPLOAD_BUFFER_BYTES)
         curl.setopt(pycurl.SOCKOPTFUNCTION, on_socket)
         return pool
 
