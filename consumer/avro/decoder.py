@@ -83,9 +83,10 @@ class Decoder:
             )
         if self._writer is not None:
             return _read(self._writer, value, 0)
-        header = value[: _header_bytes(value)]
+        start = _header_bytes(value)
+        header = value[:start]
         plan = self._plans.get(header) or self._make_plan(header)
-        return _read(plan, value, len(header))
+        return _read(plan, value, start)
 
     def _make_plan(self, header: bytes) -> Plan:
         _check_framing(header)

@@ -105,12 +105,13 @@ class KafkaSource:
             messages = self._consumer.consume(max_records, 0.0)
         self._raise_failure()
         records: list[Record] = []
+        owned = self._owned
         for message in messages:
             error = message.error()
             if error is not None:
                 self._on_error(error, message)
                 continue
-            partition = self._owner_of(message)
+            partition = owned.get((message.topic(), message.partition()))
             if partition is not None:
                 records.append(record_of(message, partition))
         return records
@@ -197,9 +198,6 @@ class KafkaSource:
             raise failure
         self._problems.raise_fatal()
 
-    def _owner_of(self, message: Message) -> Partition | None:
-        return self._owned.get((message.topic(), message.partition()))
-
     def _on_error(self, error: KafkaError, message: Message) -> None:
         if error.code() in _NOT_IN_THE_LOG:
             self._out_of_range(message, error)
@@ -213,7 +211,8 @@ class KafkaSource:
         Ahead of it there is just a gap, and what is in flight is still ours to finish. A place
         before it means that the log is another one, in which the offsets begin anew.
         """
-        partition, offset = self._owner_of(message), message.offset()
+        partition = self._owned.get((message.topic(), message.partition()))
+        offset = message.offset()
         if partition is None or offset is None:
             return
         checkpoint = self._positions.jump(partition, error)

@@ -99,6 +99,7 @@ def test_large_body_goes_out_without_a_pause(reader: Reader, client: Client) -> 
 
     assert time.perf_counter() - start_s < 4 * LOOK_AGAIN_S
     assert reader.bodies == [len(large)] * 5
+    assert [pool._gone_bytes for pool in client._pools] == [{}]
 
 
 def test_large_body_waits_for_a_slow_reader() -> None:
@@ -142,6 +143,31 @@ def test_connection_that_was_closed_while_idle_costs_nothing(
         assert time.perf_counter() - start_s < LOOK_AGAIN_S
         with socket.socket():  # takes a number, or gives one back
             client.poll(0.002)
+
+
+def test_socket_number_goes_from_pool_to_pool(reader: Reader, client: Client) -> None:
+    """What the kernel tells of a socket is told to the pool that has it now."""
+    reader.hang_up = True
+    for _ in range(5):
+        for size in (POOL_TRANSFERS + 4, 3):
+            start_s = time.perf_counter()
+            for number in range(size):
+                client.send(number, b"{}", "key")
+            collect(client, size)
+            assert time.perf_counter() - start_s < LOOK_AGAIN_S
+
+
+def test_time_out_ends_a_long_wait() -> None:
+    """A request that gets no answer ends when its time is over, not when the wait is."""
+    with Reader(at_a_time=1 << 20, pause_s=3.0) as reader:
+        soon = options(reader.url)._replace(timeout_s=0.4)
+        with closing(Client(soon, SystemClock())) as client:
+            client.send(0, b"{}", "key")
+            start_s = time.perf_counter()
+            while not client.poll(2.0):
+                assert time.perf_counter() - start_s < 1.5
+
+    assert time.perf_counter() - start_s < 1.5
 
 
 def test_idle_client_is_not_woken(client: Client) -> None:
