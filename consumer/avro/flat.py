@@ -52,7 +52,7 @@ if bits & 0x808080808081 != 0x008080808080: raise ValueError
 bits = bits & 0x007F007F007F | (bits & 0x7F007F007F00) >> 1
 {v} = (bits & 0x3FFF | bits >> 2 & 0xFFFC000 | bits >> 4 & 0x3FFF0000000) >> 1
 """
-"""Milliseconds from 1987 to 2039 are varints of six bytes, and not negative: their sevens of bits are
+"""Milliseconds from 1987 to 2039 are varints of six bytes, not negative: their sevens of bits are
 put together in twos, and then all three at once."""
 
 _VARINT: Final = """
