@@ -69,8 +69,20 @@ def test_text_tells_what_was_seen() -> None:
     guard = StormGuard(0.5)
 
     feed(guard, healthy=3, poison=2)
-
     assert guard.text == "2 of the last 5 records would be dead-lettered"
+
+    feed(guard, healthy=WINDOW - 1)
+    assert guard.text == "1 of the last 1000 records would be dead-lettered"
+
+
+def test_healthy_records_may_be_told_together() -> None:
+    """What an answer decides about many calls is one word to the guard."""
+    guard = StormGuard(0.5)
+    feed(guard, poison=1)
+
+    guard.healthy(WINDOW)
+
+    assert guard.text == "0 of the last 1000 records would be dead-lettered"
 
 
 @settings(max_examples=60, deadline=None)

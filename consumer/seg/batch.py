@@ -70,7 +70,7 @@ class Batch:
         """Take the calls of the request out, for Seg has taken or judged them."""
         calls = self.calls
         self._start = self._end
-        if self._guilty_before is None and self._end == len(self._tasks):
+        if self._end == len(self._tasks):
             return calls  # nothing is left
         if self._guilty_before is None or self._start >= self._guilty_before:
             self._guilty_before = None
