@@ -66,9 +66,6 @@ class Backpressure:
     ) -> None:
         """Pause or resume; *away* tells that a dependency is, for which the records wait."""
         self._relieve(ledgers)
-        for partition, ledger in ledgers.items():
-            if ledger.window >= self._bounds.window:
-                self._fill(partition)
         full = in_flight >= self._bounds.records
         if not full:
             self._full_since_s = None
@@ -81,6 +78,12 @@ class Backpressure:
         elif self._paused and not away and in_flight <= self._bounds.records // 2:
             self._paused = False
             self._source.resume(ledgers.keys() - self._full)
+
+    def read(self, ledgers: Mapping[Partition, Ledger]) -> None:
+        """Look at the windows of all partitions, some records having been read of them."""
+        for partition, ledger in ledgers.items():
+            if ledger.window >= self._bounds.window:
+                self._fill(partition)
 
     def queued(self, partition: Partition, lane_waiting: int) -> None:
         """Note that so many calls now wait in a lane of *partition*."""

@@ -190,6 +190,8 @@ class Pipeline:
             self._prepare(record, owned, now_s)
         tally.records_received += started
         tally.records_in_flight += started
+        if records:
+            self._backpressure.read(ledgers)
 
     def _prepare(self, record: Record, ledger: Ledger, now_s: float) -> None:
         """Decode and translate *record* and put its call into a lane; or finish it here."""

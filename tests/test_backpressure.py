@@ -46,6 +46,7 @@ class Member:
         """Let time pass and turn once."""
         self.clock.advance(after_s)
         now_s = self.clock.monotonic_s()
+        self.backpressure.read(self.ledgers)
         self.backpressure.update(self.ledgers, self.in_flight, now_s, away=away)
 
     def read(self, partition: Partition, count: int = 1, *, lane_waiting: int = 1) -> None:

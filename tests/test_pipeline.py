@@ -184,6 +184,21 @@ def test_request_without_an_answer_is_sent_again_under_the_same_key() -> None:
     assert ["m0", "m0"] == [request.idempotency_key for request in member.seg.requests]
 
 
+def test_window_that_is_full_pauses_its_partition() -> None:
+    """One call without an answer, and events that are ignored behind it: the window is bounded."""
+    member = Member(Setup(bounds=Bounds(records=1_000, window=20, lane=1_000)))
+    member.seg.seg = silent
+    member.source.append(a_record(0, value=page(0)))
+    member.turn()
+    member.source.append(*(a_record(offset, value=group()) for offset in range(1, 19)))
+    member.turn(3)
+    assert P0 not in member.source.paused
+
+    member.source.append(a_record(19, value=group()))
+    member.turn(3)
+    assert P0 in member.source.paused
+
+
 def test_too_much_in_flight_pauses_and_half_of_it_resumes() -> None:
     """Memory is bounded by what is unfinished."""
     member = Member(Setup(bounds=Bounds(records=10, window=1_000, lane=1_000)))
