@@ -30,7 +30,7 @@ POOL_TRANSFERS = 16
 """In smaller pools more turns are needed, in larger ones each looks at more in vain."""
 
 UPLOAD_BUFFER_BYTES = 40 * 1024
-"""What libcurl sends in a turn: the largest call that Segment takes (32 KB) at once. More would take
+"""What libcurl sends in a turn: the largest call of Segment's (32 KB) at once. More would take
 memory for each request under way, and gain nothing."""
 LOOK_AGAIN_S = 0.25
 
