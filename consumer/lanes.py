@@ -108,8 +108,7 @@ class Lanes:
         lane.blocked = True
         lane.waiting -= 1
         lane.waiting_bytes -= len(task.call.body)
-        task.taken = True
-        return task
+        return task  # nothing of its lane is taken with it: its `taken` is never asked for
 
     def take(self, max_calls: int, max_bytes: int) -> list[Task]:
         """Take up to *max_calls*, an array of at most *max_bytes*, longest ready lane first.

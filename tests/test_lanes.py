@@ -86,6 +86,24 @@ def test_busy_lane_goes_to_the_end_of_the_queue(lanes: Lanes, ledger: Ledger) ->
     assert [0, 50, 51, 1] == order
 
 
+def test_one_call_is_taken_like_an_array_of_one(lanes: Lanes, ledger: Ledger) -> None:
+    """The longest ready one; its lane waits until it is settled, and what is ready is counted."""
+    fill(lanes, ledger, "aab")
+    first, other = lanes.take_one(), lanes.take_one()
+    assert first is not None
+    assert other is not None
+    assert [0, 2] == offsets([first, other])
+    assert lanes.take_one() is None
+    fill(lanes, ledger, "a")
+    assert (0, 0) == (lanes.ready_calls, lanes.ready_bytes)
+
+    lanes.settle(first, 9.0)
+
+    assert (2, 2 * len(first.call.body)) == (lanes.ready_calls, lanes.ready_bytes)
+    assert 2 == len(lanes.take(MANY, MANY))
+    assert (0, 0) == (lanes.ready_calls, lanes.ready_bytes)
+
+
 def test_first_ready_tells_since_when(lanes: Lanes, ledger: Ledger) -> None:
     """A batch's age is that of its first call: from when it came to the head of its lane."""
     first, second = fill(lanes, ledger, "aa")
