@@ -8,7 +8,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from consumer.errors import StartError
 from consumer.kafka.config import make, producer_config
-from consumer.kafka.problems import code_of
+from consumer.kafka.problems import code_of, raised_under
 
 if TYPE_CHECKING:
     from consumer.model import Headers
@@ -56,7 +56,7 @@ class TopicProducer:
                 )
             except BufferError:
                 self._producer.poll(FULL_WAIT_S)
-            except KafkaException as error:
+            except (KafkaException, SystemError) as error:
                 raise self._unwritable(error) from error
             else:
                 break
@@ -70,11 +70,8 @@ class TopicProducer:
         """
         try:
             left = self._producer.flush(FLUSH_TIMEOUT_S)
-        except KafkaException as error:
+        except (KafkaException, SystemError) as error:
             raise self._unwritable(error) from error
-        except SystemError as error:
-            # A flush calls back although the client has raised: Python then hides what it raised.
-            raise self._unwritable(error.__cause__) from error
         self._check()
         if left:
             raise StartError(f"{self._topic}: {left} records were not acknowledged in time")
@@ -85,8 +82,9 @@ class TopicProducer:
         else:
             self._failure = error.name()
 
-    def _unwritable(self, error: BaseException | None) -> StartError:
-        code = code_of(error) if isinstance(error, KafkaException) else "the client has ended"
+    def _unwritable(self, error: KafkaException | SystemError) -> StartError:
+        raised = raised_under(error)
+        code = "the client has ended" if raised is None else code_of(raised)
         return StartError(f"{self._topic}: a record cannot be written: {code}")
 
     def _check(self) -> None:
