@@ -30,6 +30,8 @@ LOAD = Load(50_000)
 LATENCY_MS = 1_000
 CALLS_PER_S = 800.0
 """No more than that: 768 requests at once are the most. The backlog has to outlast the run."""
+AHEAD = 100_000
+"""More than the records that the consumer and its librdkafka hold at any time."""
 EACH_S = 0.5
 WARM_S = 30.0
 """Until the most requests are under way and the most records are read."""
@@ -38,7 +40,7 @@ SECONDS = 30.0
 
 def memory(on: Stage, seconds: float = SECONDS) -> Figures:
     """Return the peak memory of both halves of the time, in MB."""
-    times = ceil((WARM_S + seconds) * CALLS_PER_S / LOAD.events)
+    times = ceil(((WARM_S + seconds) * CALLS_PER_S + AHEAD) / LOAD.events)
     with SinkProcess(latency_ms=LATENCY_MS) as sink, on.topic(None, PARTITIONS) as topic:
         for _ in range(times):
             fill(topic, LOAD)

@@ -1,8 +1,9 @@
 """From settings to librdkafka's configuration.
 
-What was measured stands here: `fetch.queue.backoff.ms` of 20 with a queue of 32 MB makes reading
-four times faster than librdkafka's defaults (a full queue is looked at again after a second
-there).
+What was measured stands here. `fetch.queue.backoff.ms` of 20 makes reading several times faster
+than librdkafka's default: a full queue is looked at again after a second there. A queue of 8 MB,
+which bounds an answer of the brokers as well, is still a second's work; a full one takes twice
+its size, and 32 MB were 65 MB more of memory and no faster.
 """
 
 from __future__ import annotations
@@ -103,7 +104,7 @@ def consumer_config(settings: KafkaSettings) -> Config:
         "auto.offset.reset": "error",
         "max.poll.interval.ms": poll_interval_ms,
         "fetch.queue.backoff.ms": 20,
-        "queued.max.messages.kbytes": 32_768,
+        "queued.max.messages.kbytes": 8_192,
     }
     if settings.group_protocol == "consumer":
         config["group.protocol"] = "consumer"

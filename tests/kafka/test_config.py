@@ -60,7 +60,7 @@ class TestConsumer:
             "auto.offset.reset": "error",
             "max.poll.interval.ms": 300_000,
             "fetch.queue.backoff.ms": 20,
-            "queued.max.messages.kbytes": 32_768,
+            "queued.max.messages.kbytes": 8_192,
             "partition.assignment.strategy": "cooperative-sticky",
             "session.timeout.ms": 45_000,
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from datetime import datetime, timedelta, timezone
 from typing import cast
 
@@ -251,3 +252,21 @@ def test_half_a_surrogate_pair_is_poison(properties: Object) -> None:
 
     assert error.reason == DeadLetterReason.BAD_JSON
     assert error.detail == "expected Unicode text, got half a surrogate pair"
+
+
+def test_a_body_takes_no_more_memory_than_its_bytes() -> None:
+    """Thousands wait at once: what a JSON writer leaves allocated behind each would add up."""
+    event: Event = {"type": "page", "messageId": "m-1", "userId": "u-1", "name": "Home"}
+    translate, many = Translator(), 500
+    translate(event, WHEN_MS)
+    tracemalloc.start()
+    try:
+        calls = [translate(event, WHEN_MS) for _ in range(many)]
+        held_bytes, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    bodies = sum(len(call.body) for call in calls if isinstance(call, SegCall))
+    around_bytes = 512  # each call's own object, and what Python puts around the bytes
+    assert bodies > many * 100
+    assert held_bytes < bodies + many * around_bytes
