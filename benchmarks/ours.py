@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from benchmarks.measure import Job, Usage, job, say
-from consumer import logs
+from consumer import logs, process
 from consumer.app import App
 from consumer.demo import WEBSITE_ID
 from consumer.settings import load
@@ -86,6 +86,7 @@ def run(todo: Job) -> None:
 
     app = App(settings, clock=clock, random=Random(1), log=logs.get().bind())  # noqa: S311 - jitter
     app.stop_on_signals()
+    process.prepare()
     app.run(until)
     say(figures or watch.figures(app.tally))
 

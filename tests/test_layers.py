@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent.parent / "consumer"
 
 LEVELS = (
-    "errors timing ledger",
+    "errors timing ledger process",
     "model checkpoint storm metrics",
     "lanes ports logs settings translate avro sandbox exposition",
     "seg kafka assignment backpressure rotation health",

@@ -6,6 +6,7 @@ order of events, is what `tests/model` proves.
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING
 
 import orjson
@@ -481,3 +482,23 @@ def test_a_limited_rate_is_used_up_while_reading_is_still_paused() -> None:
 
     assert member.source.paused
     assert len(member.sent) - before == pytest.approx(100, rel=0.1)
+
+
+def test_no_record_leaves_anything_for_the_garbage_collector() -> None:
+    """It looks seldom (`consumer.process`): what waited for it would be held for long."""
+    member = Member()
+    member.source.append(*(a_record(offset, value=page(offset)) for offset in range(10)))
+    member.turn(30, every_s=0.1)
+    member.source.append(*(a_record(offset, value=page(offset)) for offset in range(10, 50)))
+    member.source.append(*(a_record(offset, value=POISON) for offset in range(50, 60)))
+    member.source.append(a_record(60, value=None))
+    gc.collect()
+    gc.disable()
+    try:
+        member.turn(100, every_s=0.1)
+        found = gc.collect()
+    finally:
+        gc.enable()
+
+    assert member.committed == 61
+    assert found == 0

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import resource
 import sys
 from functools import partial
 from random import Random
 
 import click
 
-from consumer import logs
+from consumer import logs, process
 from consumer.app import App
 from consumer.cli import load_settings
 from consumer.rotation import SecretFiles
@@ -30,11 +29,5 @@ def command(ctx: click.Context) -> None:
     secrets = folder and SecretFiles(folder, partial(load_settings, ctx), clock=clock, log=log)
     app = App(settings, secrets, clock=clock, random=Random(), log=log)  # noqa: S311 - jitter
     app.stop_on_signals()
-    _allow_sockets()
+    process.prepare()
     app.run()
-
-
-def _allow_sockets() -> None:
-    """Raise the soft limit on open files: a request under way is one, and 1,024 is soon reached."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
