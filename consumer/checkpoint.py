@@ -8,9 +8,10 @@ The position is the committed offset itself, so only what lies above it is writt
     b   one bit an offset, 1 where it is finished, the lowest offset in the lowest bit
     R B the same, deflated
 
-The shortest form wins. A broker takes 4,096 bytes of metadata by default
-(`offset.metadata.max.bytes`); where even the shortest is over `LIMIT_BYTES` the far end is left
-out, which costs doubles and never a loss. Nothing above the position is the empty text.
+The shortest form wins; what is short anyway is not deflated. A broker takes 4,096 bytes of
+metadata by default (`offset.metadata.max.bytes`); where even the shortest is over `LIMIT_BYTES`
+the far end is left out, which costs doubles and never a loss. Nothing above the position is the
+empty text.
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ VERSION = "2"
 SPAN_MAX = 1_000_000
 """The most offsets that a text may speak of: a bound for what a stranger's text can make us do."""
 
+SHORT_BYTES = 64
+"""A form of so few bytes is not deflated: that takes ten times as long as the rest."""
+
 _LONGEST_BYTES = dict.fromkeys("rR", SPAN_MAX + 1) | dict.fromkeys("bB", SPAN_MAX // 8)
 """The forms, and how long each can be before it is deflated: a byte a run, a bit an offset."""
 
@@ -43,7 +47,7 @@ def encode(checkpoint: Checkpoint) -> str:
         runs = _runs(checkpoint, span)
         if not runs:
             return ""
-        text = min((_text(form, raw) for form, raw in _forms(runs)), key=len)
+        text = _text(*_shortest(runs))
         if len(text) <= LIMIT_BYTES:
             return text
         span = span * LIMIT_BYTES // (len(text) + LIMIT_BYTES // 8)
@@ -93,14 +97,14 @@ def _runs(checkpoint: Checkpoint, span: int) -> list[int]:
     return runs if any(runs[::2]) else []
 
 
-def _forms(runs: list[int]) -> list[tuple[str, bytes]]:
-    varints, bitmap = b"".join(map(_varint, runs)), _bits(runs)
-    return [
-        ("r", varints),
-        ("R", zlib.compress(varints, 9)),
-        ("b", bitmap),
-        ("B", zlib.compress(bitmap, 9)),
-    ]
+def _shortest(runs: list[int]) -> tuple[str, bytes]:
+    """Return the form to write, and its bytes."""
+    plain = {"r": b"".join(map(_varint, runs)), "b": _bits(runs)}
+    form = min(plain, key=lambda it: len(plain[it]))
+    if len(plain[form]) <= SHORT_BYTES:
+        return form, plain[form]
+    forms = plain | {it.upper(): zlib.compress(raw, 9) for it, raw in plain.items()}
+    return min(forms.items(), key=lambda it: len(it[1]))
 
 
 def _text(form: str, raw: bytes) -> str:

@@ -67,6 +67,15 @@ class Histogram:
         if value > 0.0:
             self.total += value
 
+    def observe_all(self, values: Iterable[float]) -> None:
+        """Count each of *values*."""
+        bounds, counts, total = self.bounds, self.counts, self.total
+        for value in values:
+            counts[bisect_left(bounds, value)] += 1
+            if value > 0.0:
+                total += value
+        self.total = total
+
     def copy(self) -> Histogram:
         """Return the same counts as they are now."""
         other = Histogram(self.bounds)
@@ -238,9 +247,9 @@ class Tally:
 _FIELDS = tuple(field.name for field in dataclasses.fields(Tally))
 
 
-def add(values: Labelled, *labels: str) -> None:
-    """Count one more under *labels*."""
-    values[labels] = values.get(labels, 0) + 1
+def add(values: Labelled, *labels: str, times: int = 1) -> None:
+    """Count one more under *labels*, or so many *times*."""
+    values[labels] = values.get(labels, 0) + times
 
 
 def declarations() -> list[Declaration]:

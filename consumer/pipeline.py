@@ -246,18 +246,24 @@ class Pipeline:
     def _delivered(self, tasks: list[Task], now_ms: float) -> None:
         """Finish what Seg took, where it is still ours to finish."""
         tally, finish = self._tally, self._assignment.finish
-        event_age, append_age = tally.event_to_ack_seconds, tally.append_to_ack_seconds
+        events: dict[str, int] = {}
+        event_ages_s, append_ages_s = list[float](), list[float]()
         for task in tasks:
             record, call = task.record, task.call
             if not finish(record.partition, task.ledger, record.offset):
                 continue
-            add(tally.calls_delivered, call.event or call.type)
+            event = call.event or call.type
+            events[event] = events.get(event, 0) + 1
             if call.anonymous:
                 tally.identifies_anonymous += 1
             if call.occurred_at_ms is not None:
-                event_age.observe((now_ms - call.occurred_at_ms) / 1000)
+                event_ages_s.append((now_ms - call.occurred_at_ms) / 1000)
             if record.timestamp_ms is not None:
-                append_age.observe((now_ms - record.timestamp_ms) / 1000)
+                append_ages_s.append((now_ms - record.timestamp_ms) / 1000)
+        for event, calls in events.items():
+            add(tally.calls_delivered, event, times=calls)
+        tally.event_to_ack_seconds.observe_all(event_ages_s)
+        tally.append_to_ack_seconds.observe_all(append_ages_s)
 
     def _ignore(self, record: Record, ledger: Ledger, reason: IgnoredReason) -> None:
         if self._assignment.finish(record.partition, ledger, record.offset):

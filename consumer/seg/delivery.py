@@ -64,7 +64,10 @@ class Sender(Protocol):
 
 
 class Settled(NamedTuple):
-    """The calls that an answer decided, and how: dead, ignored, or (both None) delivered."""
+    """The calls that an answer decided, and how: dead, ignored, or (both None) delivered.
+
+    Those that were delivered one after the other come together; the first answer speaks for all.
+    """
 
     tasks: list[Task]
     dead: DeadLetterReason | None
@@ -116,6 +119,7 @@ class Delivery:
         self._successes = 0
         self._on_wire: set[Batch] = set()
         self._settled: list[Settled] = []
+        self._delivered: list[Task] | None = None  # those of the last of them, while it may grow
 
     @property
     def requests_in_flight(self) -> int:
@@ -142,7 +146,7 @@ class Delivery:
         for token, answer in answers:
             if isinstance(token, Batch):
                 self._judge(token, answer, now_s)
-        settled, self._settled = self._settled, []
+        settled, self._settled, self._delivered = self._settled, [], None
         return settled
 
     def on_wire(self, ledgers: Collection[Ledger]) -> bool:
@@ -216,14 +220,22 @@ class Delivery:
             guilty = batch.rejected()
             done = [] if guilty is None else [guilty]
         if done:
-            dead, ignored = _ENDS[kind]
-            self._settled.append(
-                Settled(done, dead, ignored, answer.detail, answer.status, batch.attempts)
-            )
+            self._tell(done, kind, answer, batch.attempts)
             for task in done:
                 self._lanes.settle(task, now_s)
         if not batch.done:
             self._outbox.go_on(batch)
+
+    def _tell(self, done: list[Task], kind: AnswerClass, answer: Answer, attempts: int) -> None:
+        if kind is not AnswerClass.DELIVERED:
+            self._delivered = None
+        elif self._delivered is not None:
+            self._delivered += done
+            return
+        else:
+            done = self._delivered = [*done]  # it will grow, and the batch's own must not
+        dead, ignored = _ENDS[kind]
+        self._settled.append(Settled(done, dead, ignored, answer.detail, answer.status, attempts))
 
     def _failed(self, batch: Batch, answer: Answer, now_s: float) -> None:
         """Try again later, unless the call has failed alone too often or for too long."""
