@@ -4,8 +4,8 @@ Pausing costs: librdkafka throws away what it has read ahead, and after a pause 
 first record comes half a second late. So for a short while the loop just reads less often, and
 only what lasts is a pause:
 
-- too much in flight: read nothing for up to `PAUSE_AFTER_S`, then pause everything, until half
-  of it is done;
+- too much in flight, in records or in bytes: read nothing for up to `PAUSE_AFTER_S`, then pause
+  everything, until half of it is done;
 - Seg, the dead-letter topic or the registry is away: pause everything, until it is back;
 - one partition far ahead of its oldest unfinished record, or one of its keys with too long a
   lane: pause that one.
@@ -27,6 +27,14 @@ if TYPE_CHECKING:
 PAUSE_AFTER_S = 1.0
 
 
+class InFlight(NamedTuple):
+    """How much is unfinished."""
+
+    records: int
+    body_bytes: int
+    """The bodies of their calls together; the records' own values are kept beside them."""
+
+
 class Bounds(NamedTuple):
     """How much may be unfinished."""
 
@@ -36,6 +44,9 @@ class Bounds(NamedTuple):
     """Offsets between a partition's oldest unfinished record and its newest."""
     lane: int
     """Calls that wait in one lane."""
+    body_bytes: int = 32 << 20
+    """The bodies of all calls: what bounds the memory where events are large. 2,000 of 16 KB keep
+    hundreds of requests busy."""
 
 
 class Backpressure:
@@ -53,21 +64,22 @@ class Backpressure:
         """True while everything is paused."""
         return self._paused
 
-    def room(self, in_flight: int) -> int:
+    def room(self, in_flight: InFlight) -> int:
         """Return how many more records may be read."""
-        return self._bounds.records - in_flight
+        if in_flight.body_bytes >= self._bounds.body_bytes:
+            return 0
+        return self._bounds.records - in_flight.records
 
     def paused_partitions(self, owned: int) -> int:
         """Return how many of the *owned* partitions are paused."""
         return owned if self._paused else len(self._full)
 
     def update(
-        self, ledgers: Mapping[Partition, Ledger], in_flight: int, now_s: float, *, away: bool
+        self, ledgers: Mapping[Partition, Ledger], in_flight: InFlight, now_s: float, *, away: bool
     ) -> None:
         """Pause or resume; *away* tells that a dependency is, for which the records wait."""
         self._relieve(ledgers)
-        full = in_flight >= self._bounds.records
-        if not full:
+        if self.room(in_flight) > 0:
             self._full_since_s = None
         elif self._full_since_s is None:
             self._full_since_s = now_s
@@ -75,7 +87,7 @@ class Backpressure:
         if not self._paused and (away or lasts):
             self._paused = True
             self._source.pause(ledgers.keys())
-        elif self._paused and not away and in_flight <= self._bounds.records // 2:
+        elif self._paused and not away and self._is_half_done(in_flight):
             self._paused = False
             self._source.resume(ledgers.keys() - self._full)
 
@@ -116,6 +128,11 @@ class Backpressure:
         self._full.difference_update(relieved)
         if relieved and not self._paused:
             self._source.resume(relieved)
+
+    def _is_half_done(self, in_flight: InFlight) -> bool:
+        records, body_bytes = in_flight
+        bounds = self._bounds
+        return records <= bounds.records // 2 and body_bytes <= bounds.body_bytes // 2
 
     def _is_low(self, ledger: Ledger) -> bool:
         # A lane cannot be longer than its partition's records in flight.

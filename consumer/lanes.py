@@ -66,6 +66,8 @@ class Lanes:
         """How many calls could be taken now."""
         self.ready_bytes = 0
         """The bodies of those calls together, bytes."""
+        self.body_bytes = 0
+        """The bodies of all calls that are not settled, bytes."""
 
     def put(self, key: Hashable, task: Task, now_s: float) -> int:
         """Add *task* at the end of lane *key*; return how many of that lane now wait."""
@@ -79,6 +81,7 @@ class Lanes:
             lane.last.next = task
         task.lane = lane
         lane.last = task
+        self.body_bytes += size
         lane.waiting += 1
         lane.waiting_bytes += size
         if not lane.blocked:
@@ -142,6 +145,7 @@ class Lanes:
     def settle(self, task: Task, now_s: float) -> None:
         """Note that *task*, which was taken, is done: its lane's next may go."""
         lane = task.lane
+        self.body_bytes -= len(task.call.body)
         following = task.next
         if following is None:
             self._end(lane)
@@ -157,6 +161,7 @@ class Lanes:
         lane = head.lane
         self.ready_calls -= lane.waiting
         self.ready_bytes -= lane.waiting_bytes
+        self.body_bytes -= lane.waiting_bytes
         self._end(lane)
 
     def _end(self, lane: Lane) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
+from consumer.backpressure import InFlight
 from consumer.errors import IgnoredReason, PoisonError, UnavailableError
 from consumer.lanes import Task
 from consumer.metrics import add
@@ -147,7 +148,8 @@ class Pipeline:
         return self._lanes.ready_calls > 0 or self._dependency_away is not None
 
     def _poll(self, now_s: float) -> list[Record]:
-        backpressure, in_flight = self._backpressure, self._tally.records_in_flight
+        backpressure = self._backpressure
+        in_flight = InFlight(self._tally.records_in_flight, self._lanes.body_bytes)
         backpressure.update(self._assignment.ledgers, in_flight, now_s, away=self._away)
         room = backpressure.room(in_flight)
         if not backpressure.paused and (room <= 0 or self._is_sated(now_s)):

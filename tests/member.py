@@ -46,6 +46,7 @@ class Setup(NamedTuple):
     bounds: Bounds = Bounds(records=1_000, window=1_000, lane=100)
     storm_limit: float = 0.5
     requests: int = 8
+    poll_max_records: int = 500
 
 
 class Member:
@@ -92,7 +93,11 @@ class Member:
             undeliverable=StormGuard(setup.storm_limit),
         )
         self.pipeline = Pipeline(
-            stages, poll_max_records=500, tally=self.tally, clock=clock, log=log
+            stages,
+            poll_max_records=setup.poll_max_records,
+            tally=self.tally,
+            clock=clock,
+            log=log,
         )
         drain = Drain(self.delivery, self.letters, self.pipeline.settle, DRAIN_S)
         self.rebalance = Rebalance(
@@ -135,9 +140,9 @@ class Member:
 POISON = b"poison"
 
 
-def page(offset: int, *, user: str = "u-1") -> bytes:
+def page(offset: int, *, user: str = "u-1", title: str = "Shop") -> bytes:
     """Return the value of a page call; its messageId is `m<offset>`."""
-    properties = {"url": "https://shop.example/"}
+    properties = {"url": "https://shop.example/", "title": title}
     call = {"type": "page", "messageId": f"m{offset}", "userId": user, "properties": properties}
     return orjson.dumps(call)
 

@@ -9,7 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from consumer.backpressure import PAUSE_AFTER_S, Backpressure, Bounds
+from consumer.backpressure import PAUSE_AFTER_S, Backpressure, Bounds, InFlight
 from consumer.ledger import Ledger
 from tests.fakes import P0, P1, FakeClock, FakeSource
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from consumer.ledger import Checkpoint
     from consumer.model import Partition
 
-BOUNDS = Bounds(records=10, window=20, lane=6)
+BOUNDS = Bounds(records=10, window=20, lane=6, body_bytes=1_000)
 
 
 class Member:
@@ -31,11 +31,13 @@ class Member:
         self.source.listener = self
         self.backpressure = Backpressure(self.source, BOUNDS)
         self.ledgers: dict[Partition, Ledger] = {}
+        self.call_bytes = 1
 
     @property
-    def in_flight(self) -> int:
-        """How many records are unfinished in all."""
-        return sum(ledger.in_flight for ledger in self.ledgers.values())
+    def in_flight(self) -> InFlight:
+        """How much is unfinished in all."""
+        records = sum(ledger.in_flight for ledger in self.ledgers.values())
+        return InFlight(records, records * self.call_bytes)
 
     @property
     def paused(self) -> set[Partition]:
@@ -141,6 +143,28 @@ def test_pause_ends_when_half_is_done(member: Member) -> None:
     assert {P0, P1} == member.paused
 
     member.finish(P0, 1)
+    member.update()
+    assert not member.paused
+
+
+def test_bytes_fill_as_records_do(member: Member) -> None:
+    """A few large calls take as much memory as many small ones."""
+    member.read(P0, 5, lane_waiting=1)
+    member.call_bytes = 199
+    member.update()
+    assert member.backpressure.room(member.in_flight) == 5
+
+    member.call_bytes = 200
+    member.update()
+    assert member.backpressure.room(member.in_flight) == 0
+    member.update(after_s=PAUSE_AFTER_S)
+    assert {P0, P1} == member.paused
+
+    member.call_bytes = 101
+    member.update()
+    assert {P0, P1} == member.paused
+
+    member.call_bytes = 100
     member.update()
     assert not member.paused
 
@@ -298,7 +322,8 @@ class Schedules(RuleBasedStateMachine):
     def turn(self, seconds: float, away: bool, reads: list[tuple[Partition, int]]) -> None:  # noqa: FBT001 - hypothesis passes it
         """Update, then read from what is not paused; a lane length of 0 is an ignored record."""
         member, bounds = self.member, BOUNDS
-        full = member.in_flight >= bounds.records
+        records, body_bytes = member.in_flight
+        full = records >= bounds.records or body_bytes >= bounds.body_bytes
         member.update(after_s=seconds, away=away)
         assert member.backpressure.paused or not away
         for partition, ledger in member.ledgers.items():
@@ -313,6 +338,11 @@ class Schedules(RuleBasedStateMachine):
                 member.read(partition, 1, lane_waiting=min(lane, in_flight + 1))
             else:
                 member.ignore(partition, 30)
+
+    @rule(call_bytes=st.sampled_from([1, 100, 300]))
+    def resize(self, call_bytes: int) -> None:
+        """What is in flight is of another size."""
+        self.member.call_bytes = call_bytes
 
     @rule(partition=st.sampled_from([P0, P1]), count=st.integers(1, 10))
     def finish(self, partition: Partition, count: int) -> None:

@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from consumer.assignment import Assignment
-from consumer.backpressure import Backpressure, Bounds
+from consumer.backpressure import Backpressure, Bounds, InFlight
 from consumer.errors import DeadLetterReason
 from consumer.gauges import Gauged, refresh, refresh_lag
 from consumer.lanes import Lanes
@@ -81,7 +81,7 @@ def _parts() -> Parts:
 def test_state_of_the_parts_is_shown(parts: Parts) -> None:
     """Partitions, pauses, requests, limits, retries and letters that wait."""
     parts.assignment.add({P0: None, P1: None})
-    parts.backpressure.update(parts.assignment.ledgers, 0, 0.0, away=True)
+    parts.backpressure.update(parts.assignment.ledgers, InFlight(0, 0), 0.0, away=True)
     ledger = parts.assignment.ledgers[P0]
     parts.dead_letters.away = True
     parts.dead_letters.put(

@@ -249,6 +249,13 @@ class Traffic(RuleBasedStateMachine):
         assert len(ready) == self.lanes.ready_calls
         assert sum(len(task.call.body) for task in ready) == self.lanes.ready_bytes
 
+    @invariant()
+    def bytes_are_counted(self) -> None:
+        """Those of every call that is not settled, waiting or under way."""
+        lanes = (*self.waiting.values(), *self.under_way.values())
+
+        assert sum(len(task.call.body) for lane in lanes for task in lane) == self.lanes.body_bytes
+
     def teardown(self) -> None:
         """When all is done nothing is left."""
         while any(self.under_way.values()) or self.first() is not None:
@@ -258,6 +265,7 @@ class Traffic(RuleBasedStateMachine):
 
         assert self.lanes.first_ready() is None
         assert (0, 0) == (self.lanes.ready_calls, self.lanes.ready_bytes)
+        assert self.lanes.body_bytes == 0
         assert not self.lanes._lanes
         assert not self.lanes._ready
 

@@ -218,6 +218,26 @@ def test_too_much_in_flight_pauses_and_half_of_it_resumes() -> None:
     assert member.committed == 40
 
 
+def test_large_calls_in_flight_are_fewer() -> None:
+    """Memory is bounded in bytes too: by at most a poll more than the bound."""
+    bounds = Bounds(records=1_000, window=1_000, lane=1_000, body_bytes=10_000)
+    member = Member(Setup(bounds=bounds, poll_max_records=5))
+    member.seg.seg = silent
+    large = [page(offset, title="t" * 1_000) for offset in range(40)]
+    member.source.append(*(a_record(offset, value=value) for offset, value in enumerate(large)))
+
+    member.turn(30, every_s=0.1)
+
+    assert member.tally.records_in_flight == 10
+    assert P0 in member.source.paused
+
+    member.seg.seg = take_all
+    member.turn(60, every_s=0.1)
+
+    assert member.committed == 40
+    assert member.lanes.body_bytes == 0
+
+
 def test_paused_member_goes_on_polling() -> None:
     """Polling is what keeps the membership alive."""
     member = Member()

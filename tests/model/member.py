@@ -24,7 +24,15 @@ from consumer.storm import StormGuard
 from consumer.wiring import LANE_OF
 from tests.member import silent_log
 from tests.model.outside import ModelDeadLetters, ModelSeg, ModelSource
-from tests.model.script import BOUNDS, DRAIN_S, GAP_MAX, POLICY, POLL_MAX, CrashedError
+from tests.model.script import (
+    BODY_BYTES,
+    BOUNDS,
+    DRAIN_S,
+    GAP_MAX,
+    POLICY,
+    POLL_MAX,
+    CrashedError,
+)
 from tests.model.truth import Place
 
 if TYPE_CHECKING:
@@ -115,6 +123,8 @@ class Member:
         assert in_flight == tally.records_in_flight
         assert tally.records_received == tally.outcomes + in_flight, "conservation"
         assert in_flight <= BOUNDS.records + POLL_MAX, "memory"
+        held_bytes = self.lanes.body_bytes
+        assert held_bytes <= BOUNDS.body_bytes + POLL_MAX * BODY_BYTES, "memory: bytes"
         for partition, ledger in ledgers.items():
             read_ahead = POLL_MAX * (1 + GAP_MAX)
             assert ledger.window < BOUNDS.window + read_ahead, f"memory: the window of {partition}"
@@ -125,6 +135,7 @@ class Member:
         return not (
             self.tally.records_in_flight
             or self.lanes._lanes
+            or self.lanes.body_bytes
             or self.outbox._again
             or self.outbox._retries
             or self.delivery._on_wire
