@@ -13,8 +13,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from consumer.counting import add
 from consumer.ledger import Ledger
-from consumer.metrics import add
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

@@ -15,7 +15,8 @@ from prometheus_client.core import (
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
-from consumer.metrics import Declaration, Histogram, Kind, Tally, declaration
+from consumer.counting import Histogram
+from consumer.metrics import Declaration, Kind, Tally, declaration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

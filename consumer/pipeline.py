@@ -14,9 +14,9 @@ from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
 from consumer.backpressure import InFlight
+from consumer.counting import add
 from consumer.errors import IgnoredReason, PoisonError, UnavailableError
 from consumer.lanes import Task
-from consumer.metrics import add
 from consumer.model import DeadLetter, Ignored
 from consumer.seg.breaker import BreakerState
 
@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from consumer.metrics import Tally
     from consumer.model import Event, Record, SegCall
     from consumer.ports import DeadLetters, Source
-    from consumer.seg.delivery import Delivery, Settled
+    from consumer.seg.delivery import Delivery
+    from consumer.seg.ports import Settled
     from consumer.storm import StormGuard
     from consumer.timing import Clock
 

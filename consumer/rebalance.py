@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from consumer.metrics import add
+from consumer.counting import add
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from consumer.metrics import Tally
     from consumer.model import Partition
     from consumer.ports import DeadLetters
-    from consumer.seg.delivery import Delivery, Settled
+    from consumer.seg.delivery import Delivery
+    from consumer.seg.ports import Settled
     from consumer.timing import Clock
 
 DRAIN_STEP_S = 0.05

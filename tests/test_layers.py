@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent.parent / "consumer"
 
 LEVELS = (
-    "errors timing ledger process",
+    "errors timing ledger counting process",
     "model checkpoint storm metrics",
     "lanes ports logs settings translate avro sandbox exposition",
     "seg kafka assignment backpressure rotation health",
@@ -55,8 +55,8 @@ TYPE_ONLY_BACK_EDGES = {
 """The cycles that exist for the type checker alone, each with the reason why it has to."""
 
 PURE = {
-    *("assignment", "backpressure", "checkpoint", "errors", "gauges", "lanes", "ledger"),
-    *("metrics", "model", "pipeline", "ports", "rebalance", "storm", "translate"),
+    *("assignment", "backpressure", "checkpoint", "counting", "errors", "gauges", "lanes"),
+    *("ledger", "metrics", "model", "pipeline", "ports", "rebalance", "storm", "translate"),
 }
 """What is tested with nothing but values: no clock, no randomness and no I/O of its own."""
 

@@ -11,19 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
+from consumer.counting import LATENCIES_S, SIZES, Histogram, Labelled, add
 from consumer.exposition import Metrics
-from consumer.metrics import (
-    LATENCIES_S,
-    PREFIX,
-    SIZES,
-    Declaration,
-    Histogram,
-    Kind,
-    Labelled,
-    Tally,
-    add,
-    declarations,
-)
+from consumer.metrics import PREFIX, Declaration, Kind, Tally, declarations
 from tests.fakes import FakeClock
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
@@ -193,6 +183,30 @@ def test_histogram_is_the_client_librarys_own(
     }
     samples = scraped(Tally(request_seconds=ours))
     assert expected == {key: samples[key] for key in samples if "request_seconds" in key[0]}
+
+
+@given(st.lists(st.floats(-10, 10_000) | st.sampled_from(LATENCIES_S)))
+def test_many_values_count_as_each_of_them(values: list[float]) -> None:
+    """Counted together or one by one."""
+    together, one_by_one = Histogram(LATENCIES_S), Histogram(LATENCIES_S)
+
+    together.observe_all(values)
+    for value in values:
+        one_by_one.observe(value)
+
+    assert together.counts == one_by_one.counts
+    assert together.total == one_by_one.total
+
+
+def test_several_are_counted_as_so_many() -> None:
+    """Under their labels, on top of what is there."""
+    counts: Labelled = {}
+
+    add(counts, "a")
+    add(counts, "a", times=3)
+    add(counts, "b", times=2)
+
+    assert counts == {("a",): 4, ("b",): 2}
 
 
 ends: st.SearchStrategy[Labelled] = st.dictionaries(

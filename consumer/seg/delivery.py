@@ -12,12 +12,13 @@ that another member owns now.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING
 
 from consumer.errors import DeadLetterReason, IgnoredReason
 from consumer.seg.answers import THROTTLED, TOO_MANY_REQUESTS, Answer, AnswerClass, classify
 from consumer.seg.batch import Batch, call_key
 from consumer.seg.breaker import BreakerState, OpenReason
+from consumer.seg.ports import Settled
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from consumer.seg.breaker import Breaker
     from consumer.seg.limiter import Concurrency
     from consumer.seg.outbox import Outbox
+    from consumer.seg.ports import Observer, Sender
     from consumer.seg.rate import Rate
     from consumer.seg.retry import RetryPolicy
     from consumer.timing import Clock
@@ -47,44 +49,6 @@ _ENDS: dict[AnswerClass, tuple[DeadLetterReason | None, IgnoredReason | None]] =
     AnswerClass.TRANSIENT: (DeadLetterReason.RETRIES_EXHAUSTED, None),
 }
 """How a call ends that is judged alone: dead, ignored, or delivered."""
-
-
-class Sender(Protocol):
-    """What delivery needs of an HTTP client."""
-
-    @property
-    def in_flight(self) -> int:
-        """How many requests are under way."""
-
-    def send(self, token: object, body: bytes, idempotency_key: str) -> None:
-        """Start a POST; its answer comes out of a later `poll` with *token*."""
-
-    def poll(self, timeout_s: float) -> list[tuple[object, Answer]]:
-        """Wait up to *timeout_s* for something to happen; return the answers that are complete."""
-
-
-class Settled(NamedTuple):
-    """The calls that an answer decided, and how: dead, ignored, or (both None) delivered.
-
-    Those that were delivered one after the other come together; the first answer speaks for all.
-    """
-
-    tasks: list[Task]
-    dead: DeadLetterReason | None
-    ignored: IgnoredReason | None
-    detail: str
-    status: int | None
-    attempts: int
-
-
-class Observer(Protocol):
-    """Who wants to know of each answer; the metrics."""
-
-    def answered(self, kind: AnswerClass, calls: int, seconds: float) -> None:
-        """Note one answered request of *calls* calls."""
-
-    def retried(self, calls: int) -> None:
-        """Note that *calls* calls will be tried again."""
 
 
 class Delivery:

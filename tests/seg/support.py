@@ -20,7 +20,7 @@ from consumer.seg.retry import RetryPolicy
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
-    from consumer.seg.delivery import Settled
+    from consumer.seg.ports import Settled
 
 POLICY = RetryPolicy(
     base_s=1.0, max_s=300.0, budget_s=14_400.0, max_attempts=10, retry_after_max_s=900.0

@@ -19,7 +19,7 @@ from tests.seg.support import POLICY, Bench, FakeClock, Scripted
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from consumer.seg.delivery import Settled
+    from consumer.seg.ports import Settled
 
 BATCHING = Batching(max_calls=8, max_bytes=100_000, max_age_s=0.1)
 HOUR_S = 3_600.0

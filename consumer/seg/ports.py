@@ -1,0 +1,48 @@
+"""What delivery needs of others, and what it tells the pipeline."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from consumer.errors import DeadLetterReason, IgnoredReason
+    from consumer.lanes import Task
+    from consumer.seg.answers import Answer, AnswerClass
+
+
+class Sender(Protocol):
+    """What delivery needs of an HTTP client."""
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests are under way."""
+
+    def send(self, token: object, body: bytes, idempotency_key: str) -> None:
+        """Start a POST; its answer comes out of a later `poll` with *token*."""
+
+    def poll(self, timeout_s: float) -> list[tuple[object, Answer]]:
+        """Wait up to *timeout_s* for something to happen; return the answers that are complete."""
+
+
+class Settled(NamedTuple):
+    """The calls that an answer decided, and how: dead, ignored, or (both None) delivered.
+
+    Those that were delivered one after the other come together; the first answer speaks for all.
+    """
+
+    tasks: list[Task]
+    dead: DeadLetterReason | None
+    ignored: IgnoredReason | None
+    detail: str
+    status: int | None
+    attempts: int
+
+
+class Observer(Protocol):
+    """Who wants to know of each answer; the metrics."""
+
+    def answered(self, kind: AnswerClass, calls: int, seconds: float) -> None:
+        """Note one answered request of *calls* calls."""
+
+    def retried(self, calls: int) -> None:
+        """Note that *calls* calls will be tried again."""
