@@ -33,7 +33,7 @@ CALLS_PER_S = 800.0
 AHEAD = 100_000
 """More than the records that the consumer and its librdkafka hold at any time."""
 EACH_S = 0.5
-WARM_S = 30.0
+WARM_S = 60.0
 """Until the most requests are under way and the most records are read."""
 SECONDS = 30.0
 

@@ -28,7 +28,7 @@ PEER_EVENTS = 3_000
 SLOW_MS = 20
 PEER_EVENTS_SLOW = 150
 FAR_MS = 100
-FAR_EVENTS = 60_000
+FAR_EVENTS = 120_000
 """So many that the rate is not that of the first seconds, in which the limit is looked for."""
 RATE = 1_000.0
 SETTLE_S = 2.0
