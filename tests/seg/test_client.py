@@ -260,6 +260,16 @@ class TestRequest:
             "User-Agent": "seg-consumer/test",
         }
 
+    @pytest.mark.parametrize("size_bytes", [400_000, 600_000, 3_000_000])
+    def test_no_question_before_a_large_body(self, size_bytes: int) -> None:
+        """`Expect: 100-continue` would cost a round trip, or a second where nobody answers it."""
+        with served(http(200)) as (server, client):
+            client.send("token", b" " * size_bytes, "key-1")
+            collect(client, 1)
+
+        assert server.requests[0].startswith(b"POST ")
+        assert b"expect:" not in server.requests[0].lower()
+
     def test_other_key(self, client: Client) -> None:
         """A corrected key is used from the next request on."""
         client.set_website_id("11111111-2222-3333-4444-555555555555")
