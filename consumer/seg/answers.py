@@ -22,7 +22,7 @@ DETAIL_CHARACTERS = 500
 class AnswerClass(StrEnum):
     """What happens to a call after its answer; the label of the attempts metric."""
 
-    __hash__ = str.__hash__  # the label of a metric for each event: Enum\'s own is slow
+    __hash__ = str.__hash__  # the label of a metric for each event: Enum's own is slow
 
     DELIVERED = "delivered"
     UNSUPPORTED = "unsupported"
