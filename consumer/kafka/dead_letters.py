@@ -132,7 +132,7 @@ class KafkaDeadLetters:
             return []
         try:
             self._producer.poll(0)
-        except (KafkaException, SystemError) as error:
+        except KafkaException as error:
             self._problems.end(error)
         self._problems.raise_fatal()
         now_s = self._clock.monotonic_s()

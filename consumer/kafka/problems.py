@@ -88,17 +88,14 @@ class Problems:
         if self._fatal is not None:
             raise self._fatal
 
-    def end(self, error: KafkaException | SystemError) -> NoReturn:
+    def end(self, error: KafkaException) -> NoReturn:
         """Raise what *error*, which a call of the client raised, means here.
 
         Raises:
             StartError: the client cannot go on; with what to do about it.
             KafkaException: *error*, where it is something else.
-            SystemError: *error*, where nothing of the client is under it.
         """
-        raised = raised_under(error)
-        if raised is not None:
-            self.note(raised.args[0])
+        self.note(error.args[0])
         self.raise_fatal()
         raise error
 
@@ -109,18 +106,6 @@ def _advice(error: KafkaError) -> str | None:
         return ADVICE.get(error.code())
     text = error.str()
     return next((it for code, it in ADVICE.items() if KafkaError(code).str() in text), None)
-
-
-def raised_under(error: BaseException) -> KafkaException | None:
-    """Return what the client raised, from under what Python raised on top of it.
-
-    A poll whose client cannot go on raises and calls back nevertheless. Python then makes a
-    `SystemError` of each call that returns meanwhile, one over the other.
-    """
-    below: BaseException | None = error
-    while below is not None and not isinstance(below, KafkaException):
-        below = below.__cause__ or below.__context__
-    return below
 
 
 def code_of(error: KafkaException) -> str:

@@ -8,7 +8,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from consumer.errors import StartError
 from consumer.kafka.config import make, producer_config
-from consumer.kafka.problems import code_of, raised_under
+from consumer.kafka.problems import code_of
 
 if TYPE_CHECKING:
     from consumer.model import Headers
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 PARTITION_BY_KEY = -1  # RD_KAFKA_PARTITION_UA: librdkafka's partitioner decides
 FULL_WAIT_S = 1.0
-FLUSH_TIMEOUT_S = 60.0
+ACKNOWLEDGED_WITHIN_S = 60.0
+LOOK_S = 0.1
 
 
 class Outgoing(NamedTuple):
@@ -43,9 +44,10 @@ class TopicProducer:
         Raises:
             StartError: the brokers refused a record, this one or one before.
         """
+        wait_s = 0.0
         while True:
             try:
-                self._producer.poll(0)
+                self._producer.poll(wait_s)
                 self._producer.produce(
                     self._topic,
                     partition=PARTITION_BY_KEY if partition is None else partition,
@@ -55,8 +57,8 @@ class TopicProducer:
                     on_delivery=self._answered,
                 )
             except BufferError:
-                self._producer.poll(FULL_WAIT_S)
-            except (KafkaException, SystemError) as error:
+                wait_s = FULL_WAIT_S
+            except KafkaException as error:
                 raise self._unwritable(error) from error
             else:
                 break
@@ -68,12 +70,17 @@ class TopicProducer:
         Raises:
             StartError: the brokers refused one, or did not answer in time.
         """
-        try:
-            left = self._producer.flush(FLUSH_TIMEOUT_S)
-        except (KafkaException, SystemError) as error:
-            raise self._unwritable(error) from error
+        idle_s = 0.0
+        # No flush: it goes on calling back when the client has raised, and that hides what it was.
+        while len(self._producer) and idle_s < ACKNOWLEDGED_WITHIN_S:
+            try:
+                happened = self._producer.poll(LOOK_S)
+            except KafkaException as error:
+                raise self._unwritable(error) from error
+            if not happened:
+                idle_s += LOOK_S
         self._check()
-        if left:
+        if left := len(self._producer):
             raise StartError(f"{self._topic}: {left} records were not acknowledged in time")
 
     def _answered(self, error: KafkaError | None, _message: Message) -> None:
@@ -82,10 +89,8 @@ class TopicProducer:
         else:
             self._failure = error.name()
 
-    def _unwritable(self, error: KafkaException | SystemError) -> StartError:
-        raised = raised_under(error)
-        code = "the client has ended" if raised is None else code_of(raised)
-        return StartError(f"{self._topic}: a record cannot be written: {code}")
+    def _unwritable(self, error: KafkaException) -> StartError:
+        return StartError(f"{self._topic}: a record cannot be written: {code_of(error)}")
 
     def _check(self) -> None:
         if self._failure is not None:

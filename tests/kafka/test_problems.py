@@ -10,7 +10,7 @@ from confluent_kafka import KafkaError, KafkaException
 
 from consumer import logs
 from consumer.errors import StartError
-from consumer.kafka.problems import ADVICE, Problems, code_of, raised_under
+from consumer.kafka.problems import ADVICE, Problems, code_of
 from consumer.metrics import Tally
 from consumer.timing import SystemClock
 
@@ -65,35 +65,6 @@ def test_what_a_call_raises_ends_the_program_where_it_is_fatal(problems: Problem
     code = KafkaError.CLUSTER_AUTHORIZATION_FAILED
     with pytest.raises(StartError, match=r"^Kafka: CLUSTER_AUTHORIZATION_FAILED: the principal"):
         problems.end(KafkaException(KafkaError(code, "no id", fatal=True)))
-
-
-def _covered(raised: KafkaException, layers: int) -> KafkaException | SystemError:
-    """Return what a poll raises where *layers* of Python's own complaints lie over *raised*."""
-    top: KafkaException | SystemError = raised
-    for _ in range(layers):
-        cover = SystemError("a call returned a result with an exception set")
-        cover.__cause__ = top
-        top = cover
-    return top
-
-
-@pytest.mark.parametrize("layers", [0, 1, 2, 5])
-def test_what_a_call_raises_is_found_under_what_python_says_of_it(
-    problems: Problems, layers: int
-) -> None:
-    """A callback that returns while the client has raised adds a layer."""
-    raised = KafkaException(KafkaError(KafkaError.CLUSTER_AUTHORIZATION_FAILED, fatal=True))
-    error = _covered(raised, layers)
-
-    assert raised_under(error) is raised
-    with pytest.raises(StartError, match=r"^Kafka: CLUSTER_AUTHORIZATION_FAILED: the principal"):
-        problems.end(error)
-
-
-def test_a_complaint_of_python_s_with_nothing_under_it_is_passed_on(problems: Problems) -> None:
-    """It is a bug, and no error of Kafka's."""
-    with pytest.raises(SystemError, match="a bug"):
-        problems.end(SystemError("a bug"))
 
 
 def test_what_a_call_raises_is_passed_on_where_it_is_not(problems: Problems) -> None:
