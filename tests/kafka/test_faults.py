@@ -15,6 +15,7 @@ from confluent_kafka import KafkaError
 
 from consumer.errors import StartError
 from consumer.kafka import positions, records
+from consumer.kafka import produce as produce_module
 from consumer.kafka.produce import Outgoing, TopicProducer
 from consumer.model import Partition
 from consumer.sandbox import Sandbox
@@ -385,6 +386,34 @@ def test_a_producer_that_cannot_go_on_says_so_in_a_sentence(
 
     with pytest.raises(StartError, match=rf"^{topic}: a record cannot be written: CLUSTER_AUTH"):
         write()
+
+
+def test_a_producer_waits_where_its_queue_is_full(faulty: Embedded, topic: str) -> None:
+    """All that was given to it is written, however little it can hold at once."""
+    faulty.create_topic(topic, 1)
+    passed = orjson.dumps(faulty.config | {"queue.buffering.max.messages": 10}).decode()
+    producer = TopicProducer(settings_for(faulty, topic, SEG_KAFKA__CONFIG=passed).kafka, topic)
+    for _ in range(200):
+        producer.put(Outgoing(None, b"v"))
+    producer.close()
+
+    assert producer.acknowledged == 200
+
+
+def test_a_producer_says_what_the_brokers_have_not_acknowledged(
+    faulty: Embedded, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It does not wait for ever for brokers that are away."""
+    monkeypatch.setattr(produce_module, "ACKNOWLEDGED_WITHIN_S", 0.5)
+    faulty.create_topic(topic, 1)
+    producer = TopicProducer(settings_for(faulty, topic).kafka, topic)
+    faulty.broker.call("set_down", -1)
+    for _ in range(3):
+        producer.put(Outgoing(None, b"v"))
+
+    with pytest.raises(StartError, match=rf"^{topic}: 3 records were not acknowledged in time$"):
+        producer.close()
+    faulty.broker.call("set_up", -1)
 
 
 @pytest.fixture(name="scene")
