@@ -229,8 +229,8 @@ class TestUnavailable:
 
     def test_slow(self, stub: RegistryStub, clock: HandClock) -> None:
         """An answer that does not come in time is none."""
-        stub.delay_s = 0.3
-        registry = Registry(Access(urls=(stub.url,), timeout_s=0.05), clock)
+        stub.delay_s = 1.0
+        registry = Registry(Access(urls=(stub.url,), timeout_s=0.3), clock)
 
         assert "ReadTimeoutError" in unavailable(registry)
 

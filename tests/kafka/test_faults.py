@@ -240,8 +240,9 @@ class TestMembership:
         faulty.broker.call("clear_errors", join_request)
         until(lambda: spare.source.is_member, first, spare)
 
+        # An eager rebalance takes the partition away before it gives it to one of them.
+        until(lambda: [*first.owned, *spare.owned] == [0], first, spare)
         assert not too_early
-        assert sorted([*first.owned, *spare.owned]) == [0]
 
     def test_a_form_that_is_not_known_leaves_the_member_s_id(
         self, faulty: Embedded, topic: str, join: Join, monkeypatch: pytest.MonkeyPatch
@@ -468,16 +469,17 @@ class TestProgram:
         scene.check_end()
         before = scene.committed()
         program.signal(signal.SIGSTOP)  # the fault is for it, not for who writes the record
-        scene.write_these(Written("poison", "u-1", "poison-late"))
-        faulty.broker.call("push_errors", "Produce", KafkaError.INVALID_REQUIRED_ACKS)
+        scene.write_these(Written("poison", "u-1", "poison-late"), Written("call", "u-1", "1-99"))
+        denied = [KafkaError.INVALID_REQUIRED_ACKS] * 100
+        faulty.broker.call("push_errors", "Produce", *denied)
         program.signal(signal.SIGCONT)
-        eventually(lambda: total(program.scrape(), "dead_letter_write_failures_total") == 1)
-        scene.write_these(Written("call", "u-1", "1-99"))
+        eventually(lambda: total(program.scrape(), "dead_letter_write_failures_total") > 0)
         eventually(lambda: scene.accepted == scene.calls)
         pause(0.5)
         held = scene.unfinished_but_committed()
         pending = total(program.scrape(), "dead_letters_pending")
         moved = {it: offset for it, offset in scene.committed().items() if offset > before[it]}
+        faulty.broker.call("clear_errors", "Produce")
         scene.check_end()
 
         assert held == []

@@ -131,15 +131,15 @@ class TestTrouble:
 
     def test_slow_body(self, sandbox: Sandbox, client: Client) -> None:
         """The body of a true answer comes byte by byte; the connection goes on behind it."""
-        sandbox.faults([Fault(trouble=Trouble.SLOW_BODY, delay_s=0.3, count=1)])
+        sandbox.faults([Fault(trouble=Trouble.SLOW_BODY, delay_s=2.0, count=1)])
 
-        client.sock.settimeout(0.2)
+        client.sock.settimeout(1.5)
         started_s = time.perf_counter()
         reply = client.post(page("m-1"))
         took_s = time.perf_counter() - started_s
 
         assert (reply.status, reply.body) == (200, b'{"accepted":1,"doubles":0}')
-        assert 0.2 < took_s < 2
+        assert took_s > 1.5
         assert client.post(page("m-2")).status == 200
         assert sandbox.summary()["by_status"] == {"200": 2}
 
@@ -155,7 +155,7 @@ class TestDelay:
         statuses = [client.post(call).status for call in (page("m-1"), page("m-2", type="x"))]
 
         assert statuses == [200, 501]
-        assert 0.4 <= time.perf_counter() - started_s < 4
+        assert time.perf_counter() - started_s >= 0.4
 
     def test_client_left(self, sandbox: Sandbox) -> None:
         """A client that does not wait is not served: its call is not accepted."""
@@ -171,7 +171,7 @@ class TestDelay:
 
     def test_reset_meanwhile(self, sandbox: Sandbox, client: Client) -> None:
         """A request that waits while the counters are reset is counted behind the reset."""
-        sandbox.faults([Fault(delay_s=0.4)])
+        sandbox.faults([Fault(delay_s=2.0)])
         thread = Thread(target=client.post, args=[page("m-1")])
         thread.start()
         wait_for(sandbox, waiting=1)
@@ -190,7 +190,7 @@ class TestDelay:
         with closing(Client(sandbox.url, timeout_s=0.1)) as client, pytest.raises(TimeoutError):
             client.post(page("m-1"))
 
-        assert sandbox.summary()["accepted"] == 1
+        wait_for(sandbox, accepted=1)
 
     def test_late_refusal(self, sandbox: Sandbox, client: Client) -> None:
         """Any fault may come late."""

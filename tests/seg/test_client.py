@@ -7,6 +7,7 @@ import shutil
 import socket
 import ssl
 import time
+from collections import Counter
 from contextlib import closing, contextmanager
 from email.utils import formatdate
 from typing import TYPE_CHECKING
@@ -57,6 +58,12 @@ def post(client: Client, message_id: str = "m-1") -> Answer:
     """Send one call and return its answer."""
     client.send(message_id, orjson.dumps(page(message_id)), message_id)
     return collect(client, 1)[message_id]
+
+
+def send_many(client: Client) -> None:
+    """Send 1,200 calls, whose tokens are their numbers."""
+    for number in range(1_200):
+        client.send(number, orjson.dumps(page(f"m-{number}")), f"m-{number}")
 
 
 @contextmanager
@@ -158,7 +165,7 @@ class TestTrouble:
         """It is no answer, whatever its first half says; and the client goes on."""
         sandbox.reset()
         sandbox.faults([Fault(trouble=trouble, count=1)])
-        given = options(sandbox.url)._replace(timeout_s=0.4)
+        given = options(sandbox.url)._replace(timeout_s=1.0)
         with closing(Client(given, SystemClock())) as client:
             broken = post(client, "m-1")
             after = post(client, "m-2")
@@ -176,13 +183,13 @@ class TestTrouble:
     def test_too_slow_body(self, sandbox: Sandbox) -> None:
         """The time-out is for the whole answer, not for its first byte."""
         sandbox.reset()
-        sandbox.faults([Fault(trouble=Trouble.SLOW_BODY, delay_s=5.0)])
+        sandbox.faults([Fault(trouble=Trouble.SLOW_BODY, delay_s=60.0)])
         given = options(sandbox.url)._replace(timeout_s=0.4)
         with closing(Client(given, SystemClock())) as client:
             answer = post(client)
 
         assert answer.status is None
-        assert answer.seconds < 2.0
+        assert answer.seconds < 10.0
 
     def test_nobody_listens(self) -> None:
         """A refused connection is no answer."""
@@ -209,23 +216,32 @@ class TestTrouble:
 class TestMany:
     """Many requests at once."""
 
-    def test_at_once(self, sandbox: Sandbox, client: Client) -> None:
-        """1,200 requests are under way together, each with its own answer."""
-        sandbox.faults([Fault(delay_s=0.5)])
-        for number in range(1_200):
-            client.send(number, orjson.dumps(page(f"m-{number}")), f"m-{number}")
-        most = 0
-        deadline_s = time.perf_counter() + 10.0
-        while most < 1_100 and time.perf_counter() < deadline_s:
-            client.poll(0.0)
-            most = max(most, sandbox.summary()["waiting"])
-            if not client.in_flight:
-                break
-        in_flight = client.in_flight
-        answers = collect(client, in_flight)
+    def test_at_once(self, sandbox: Sandbox) -> None:
+        """1,200 requests are under way together."""
+        sandbox.reset()
+        sandbox.faults([Fault(trouble=Trouble.HANG)])
+        given = options(sandbox.url)._replace(timeout_s=60.0)
+        with closing(Client(given, SystemClock())) as client:
+            send_many(client)
+            deadline_s = time.perf_counter() + 20.0
+            while sandbox.summary()["requests"] < 1_200:
+                assert time.perf_counter() < deadline_s, sandbox.summary()
+                assert client.poll(0.0) == []
 
-        assert {answer.status for answer in answers.values()} == {200}
-        assert sandbox.summary()["accepted"] == 1_200
+            assert client.in_flight == 1_200
+
+    def test_each_has_its_own_answer(self, sandbox: Sandbox, client: Client) -> None:
+        """None is lost, and none is told twice."""
+        sandbox.faults([Fault(status=400, share=0.3), Fault(delay_s=0.5)])
+        send_many(client)
+
+        answers = collect(client, 1_200)
+
+        statuses = Counter(str(answer.status) for answer in answers.values())
+        assert answers.keys() == set(range(1_200))
+        assert statuses == sandbox.summary()["by_status"]
+        assert statuses.keys() == {"200", "400"}
+        assert client.in_flight == 0
 
     def test_keep_alive(self) -> None:
         """One after the other go over one connection."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 import pytest
 
+from consumer.seg import pools
 from consumer.seg.client import Client
 from consumer.seg.pools import LOOK_AGAIN_S, POOL_TRANSFERS, UPLOAD_BUFFER_BYTES
 from consumer.timing import SystemClock
@@ -83,21 +84,30 @@ def _reader() -> Iterator[Reader]:
         yield reader
 
 
+@pytest.fixture(name="seldom_s")
+def _seldom_s(monkeypatch: pytest.MonkeyPatch) -> float:
+    """Let the pools look unasked so seldom that a busy machine is not taken for a missed event."""
+    monkeypatch.setattr(pools, "LOOK_AGAIN_S", 4.0)
+    return 4.0
+
+
 @pytest.fixture(name="client")
 def _client(reader: Reader) -> Iterator[Client]:
     with closing(Client(options(reader.url), SystemClock())) as client:
         yield client
 
 
-def test_large_body_goes_out_without_a_pause(reader: Reader, client: Client) -> None:
-    """A turn sends a buffer; waiting for news in between would take seconds."""
+def test_large_body_goes_out_without_a_pause(
+    reader: Reader, client: Client, seldom_s: float
+) -> None:
+    """A turn sends a buffer; waiting for news in between would take minutes."""
     large = b"x" * (30 * UPLOAD_BUFFER_BYTES)
     start_s = time.perf_counter()
     for number in range(5):
         client.send(number, large, "key")
         collect(client, 1)
 
-    assert time.perf_counter() - start_s < 4 * LOOK_AGAIN_S
+    assert time.perf_counter() - start_s < 2 * seldom_s
     assert reader.bodies == [len(large)] * 5
     assert [pool._gone_bytes for pool in client._pools] == [{}]
 
@@ -132,7 +142,7 @@ def test_as_many_pools_as_are_needed(client: Client) -> None:
 
 
 def test_connection_that_was_closed_while_idle_costs_nothing(
-    reader: Reader, client: Client
+    reader: Reader, client: Client, seldom_s: float
 ) -> None:
     """Its number may be another socket's by then: that one is heard all the same."""
     reader.hang_up = True
@@ -140,12 +150,14 @@ def test_connection_that_was_closed_while_idle_costs_nothing(
         client.send(number, b"{}", "key")
         start_s = time.perf_counter()
         collect(client, 1)
-        assert time.perf_counter() - start_s < LOOK_AGAIN_S
+        assert time.perf_counter() - start_s < seldom_s
         with socket.socket():  # takes a number, or gives one back
             client.poll(0.002)
 
 
-def test_socket_number_goes_from_pool_to_pool(reader: Reader, client: Client) -> None:
+def test_socket_number_goes_from_pool_to_pool(
+    reader: Reader, client: Client, seldom_s: float
+) -> None:
     """What the kernel tells of a socket is told to the pool that has it now."""
     reader.hang_up = True
     for _ in range(5):
@@ -154,20 +166,20 @@ def test_socket_number_goes_from_pool_to_pool(reader: Reader, client: Client) ->
             for number in range(size):
                 client.send(number, b"{}", "key")
             collect(client, size)
-            assert time.perf_counter() - start_s < LOOK_AGAIN_S
+            assert time.perf_counter() - start_s < seldom_s
 
 
 def test_time_out_ends_a_long_wait() -> None:
     """A request that gets no answer ends when its time is over, not when the wait is."""
-    with Reader(at_a_time=1 << 20, pause_s=3.0) as reader:
+    with Reader(at_a_time=1 << 20, pause_s=20.0) as reader:
         soon = options(reader.url)._replace(timeout_s=0.4)
         with closing(Client(soon, SystemClock())) as client:
             client.send(0, b"{}", "key")
             start_s = time.perf_counter()
-            while not client.poll(2.0):
-                assert time.perf_counter() - start_s < 1.5
+            while not client.poll(10.0):
+                assert time.perf_counter() - start_s < 5.0
 
-    assert time.perf_counter() - start_s < 1.5
+    assert time.perf_counter() - start_s < 5.0
 
 
 def test_idle_client_is_not_woken(client: Client) -> None:
