@@ -103,15 +103,9 @@ class Backpressure:
             self._fill(partition)
 
     def assigned(self, partitions: Collection[Partition]) -> None:
-        """Read what has just come, unless everything is paused.
-
-        librdkafka keeps a pause over a revoke and an assignment: what comes back may still be
-        paused (github.com/confluentinc/confluent-kafka-go/issues/193).
-        """
+        """Read nothing of what has just come either, where everything is paused."""
         if self._paused:
             self._source.pause(partitions)
-        else:
-            self._source.resume(partitions)
 
     def gone(self, partitions: Collection[Partition]) -> None:
         """Forget what is another member's now."""

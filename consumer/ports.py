@@ -15,7 +15,7 @@ class Listener(Protocol):
     """Who is told what happens to the assignment; called inside `Source.poll` and `close`."""
 
     def assigned(self, partitions: Mapping[Partition, Checkpoint | None]) -> None:
-        """Own *partitions* from now on; each goes on where its checkpoint ends."""
+        """Own *partitions* from now on: each goes on where its checkpoint ends, and unpaused."""
 
     def revoked(self, partitions: Collection[Partition]) -> None:
         """Finish and commit what can be; *partitions* are another member's afterwards."""

@@ -111,6 +111,7 @@ class FakeSource:
         """Give *partitions* to this member, as a rebalance inside `poll` does."""
         checkpoints = {partition: self._stored(partition) for partition in partitions}
         self.owned.update(partitions)
+        self.paused.difference_update(partitions)
         for partition, checkpoint in checkpoints.items():
             self._next[partition] = 0 if checkpoint is None else checkpoint.position
         self._tell().assigned(checkpoints)

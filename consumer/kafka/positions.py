@@ -20,8 +20,11 @@ from consumer.ledger import Checkpoint
 from consumer.model import Partition
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from structlog.typing import FilteringBoundLogger
 
+    from consumer.kafka.pauses import Key
     from consumer.settings import KafkaSettings
 
 ASK_TIMEOUT_S = 30.0
@@ -44,8 +47,7 @@ class Positions:
         self._consumer = consumer
         self._settings = settings
         self._log = log
-        self._unpinned: dict[tuple[str, int], TopicPartition] = {}
-        self._held: set[tuple[str, int]] = set()  # of those, the ones that are paused
+        self._unpinned: dict[Key, TopicPartition] = {}
 
     def of(self, places: list[TopicPartition]) -> dict[Partition, Checkpoint | None]:
         """Return what the group has committed of each partition; None where it has nothing.
@@ -89,12 +91,17 @@ class Positions:
                 "say where it starts, or commit an offset by hand."
             )
         end = self._watermarks(partition)[1]
-        self._unpinned[partition.topic, partition.number] = place_of(partition, end)
-        self.pin_again()
+        self._unpinned[partition] = place_of(partition, end)
+        self.pin()
         return end
 
-    def pin_again(self) -> None:
-        """Commit the ends that a new group begins at, those that it does not have yet.
+    @property
+    def unpinned(self) -> list[Key]:
+        """The partitions whose beginning is not committed yet: nothing of them may be read."""
+        return list(self._unpinned)
+
+    def pin(self) -> bool:
+        """Commit the ends that a new group begins at; tell whether there are some and it has them.
 
         After a crash before the first record the end would be another one, and what came between
         lost. In the middle of a rebalance the group takes no commit: then the next poll asks again.
@@ -103,33 +110,25 @@ class Positions:
             StartError: the group will not take it.
         """
         if not self._unpinned:
-            return
+            return False
         places = list(self._unpinned.values())
         try:
             self._consumer.commit(offsets=places, asynchronous=False)
         except KafkaException as error:
             if error.args[0].code() in _IN_A_REBALANCE:
-                return
+                return False
             names = ", ".join(f"{place.topic}/{place.partition}" for place in places)
             raise StartError(
                 f"{names}: the end, where the group begins, could not be committed: "
                 f"{code_of(error)}"
             ) from error
-        if self._held:
-            self._consumer.resume([place for place in places if _key(place) in self._held])
-        self.forget(list(self._unpinned))
+        self._unpinned = {}
+        return True
 
-    def hold_unpinned(self) -> None:
-        """Read nothing of a partition that was just assigned before its beginning is committed."""
-        if self._unpinned:
-            self._consumer.pause(list(self._unpinned.values()))
-            self._held.update(self._unpinned)
-
-    def forget(self, keys: list[tuple[str, int]]) -> None:
-        """Leave the beginnings of *keys* to others, or be done with them."""
+    def gone(self, keys: Collection[Key]) -> None:
+        """Leave the beginnings of *keys* to others."""
         for key in keys:
             self._unpinned.pop(key, None)
-            self._held.discard(key)
 
     def jump(self, partition: Partition, error: KafkaError) -> Checkpoint:
         """Return where to go on, the offset to go on from being gone.
@@ -184,7 +183,3 @@ class Positions:
         except UnreadableError as error:
             self._log.warning("commit_metadata_unreadable", reason=str(error))
             return Checkpoint(place.offset, place.offset, ())
-
-
-def _key(place: TopicPartition) -> tuple[str, int]:
-    return place.topic, place.partition

@@ -23,6 +23,7 @@ from confluent_kafka import (
 
 from consumer.errors import StartError
 from consumer.kafka.config import consumer_config, is_cooperative, make, subscription
+from consumer.kafka.pauses import Pauses
 from consumer.kafka.positions import Positions
 from consumer.kafka.problems import Problems, code_of
 from consumer.kafka.records import generation_of, offsets_of, place_of, record_of
@@ -69,6 +70,7 @@ class KafkaSource:
             on_commit=self._on_commit,
         )
         self._positions = Positions(self._consumer, settings, log)
+        self._pauses = Pauses(self._consumer)
 
     def subscribe(self, listener: Listener) -> None:
         """Join the group; *listener* is told of everything that happens to the assignment.
@@ -96,7 +98,8 @@ class KafkaSource:
         Raises:
             StartError: the group cannot go on, and waiting would not help.
         """
-        self._positions.pin_again()
+        if self._positions.pin():
+            self._pauses.hold(())
         if timeout_s > 0.0:
             messages = self._consumer.consume(1, timeout_s)
             if messages and max_records > 1:
@@ -143,13 +146,11 @@ class KafkaSource:
 
     def pause(self, partitions: Collection[Partition]) -> None:
         """Read no more of *partitions*."""
-        if partitions:
-            self._consumer.pause([TopicPartition(*partition) for partition in partitions])
+        self._pauses.pause(partitions)
 
     def resume(self, partitions: Collection[Partition]) -> None:
-        """Read *partitions* again."""
-        if partitions:
-            self._consumer.resume([TopicPartition(*partition) for partition in partitions])
+        """Read *partitions* again; one whose beginning is not committed yet waits for that."""
+        self._pauses.resume(partitions)
 
     def end_offsets(self) -> dict[Partition, int]:
         """Return, without asking the broker, the end of each owned partition that is known."""
@@ -218,6 +219,7 @@ class KafkaSource:
         checkpoint = self._positions.jump(partition, error)
         self._positions.restart(partition, checkpoint.position, cooperative=self._cooperative)
         if checkpoint.position < offset:
+            self._pauses.assigned([partition])
             listener = self._tell_listener()
             listener.lost([partition])
             listener.assigned({partition: checkpoint})
@@ -236,7 +238,8 @@ class KafkaSource:
             consumer.incremental_assign(starts)
         else:
             consumer.assign(starts)
-        self._positions.hold_unpinned()
+        self._pauses.assigned(assigned.keys())
+        self._pauses.hold(self._positions.unpinned)
         self._tell_listener().assigned(assigned)
 
     def _on_revoke(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
@@ -257,7 +260,8 @@ class KafkaSource:
     def _disown(self, places: list[TopicPartition], *, keep: bool) -> list[Partition]:
         keys = [(place.topic, place.partition) for place in places]
         get = self._owned.get if keep else self._owned.pop
-        self._positions.forget(keys)
+        self._positions.gone(keys)
+        self._pauses.gone(keys)
         return [partition for key in keys if (partition := get(key, None)) is not None]
 
     def _owned_only(

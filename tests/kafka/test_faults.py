@@ -20,7 +20,7 @@ from consumer.kafka.produce import Outgoing, TopicProducer
 from consumer.model import Partition
 from consumer.sandbox import Sandbox
 from tests.kafka.brokers import Embedded, committed
-from tests.kafka.member import PROTOCOLS, Said, produce, settings_for, turns, until
+from tests.kafka.member import PROTOCOLS, Said, fill, produce, settings_for, turns, until
 from tests.kafka.program import conserved, eventually, pause, total
 from tests.kafka.scene import Scene, Written, options
 
@@ -189,6 +189,46 @@ class TestAssignment:
 
         assert too_early == []
         assert sum(committed(faulty, f"group-of-{topic}", topic, 2).values()) == 4
+
+    def test_a_beginning_that_waits_is_not_read_though_reading_goes_on(
+        self, faulty: Embedded, topic: str, join: Join
+    ) -> None:
+        """The program resumes what it paused itself; once the beginning is pinned, that counts."""
+        both = [Partition(topic, 0), Partition(topic, 1)]
+        faulty.broker.create_topic(topic, 2)
+        faulty.broker.call("push_errors", "OffsetCommit", *[KafkaError.REBALANCE_IN_PROGRESS] * 90)
+        member = join(faulty, topic, SEG_KAFKA__AUTO_OFFSET_RESET="latest")
+        until(lambda: member.owned == {0, 1}, member)
+        fill(faulty, topic, 2, b"0", b"1")
+        member.source.pause(both)
+        member.source.resume(both[:1])
+        turns(0.3, member)
+        too_early = list(member.records)
+        faulty.broker.call("clear_errors", "OffsetCommit")
+        until(lambda: len(member.records) == 2, member)
+        turns(0.3, member)
+        read = {it.partition for it in member.records}
+        member.source.resume(both[1:])
+        until(lambda: len(member.records) == 4, member)
+
+        assert too_early == []
+        assert read == {both[0]}
+
+    def test_a_beginning_that_was_pinned_meanwhile_is_read(
+        self, faulty: Embedded, topic: str, join: Join
+    ) -> None:
+        """A member that had to wait for it gives its partitions up and gets them back."""
+        faulty.broker.create_topic(topic, 2)
+        faulty.broker.call("push_errors", "OffsetCommit", *[KafkaError.REBALANCE_IN_PROGRESS] * 90)
+        variables = PROTOCOLS["range"] | {"SEG_KAFKA__AUTO_OFFSET_RESET": "latest"}
+        member = join(faulty, topic, **variables)
+        until(lambda: member.owned == {0, 1}, member)
+        member.on_revoke = lambda _partitions: faulty.broker.call("clear_errors", "OffsetCommit")
+        other = join(faulty, topic, **variables)
+        until(lambda: len(member.owned) == len(other.owned) == 1, member, other)
+        fill(faulty, topic, 2, b"0", b"1")
+
+        until(lambda: len(member.records) == len(other.records) == 2, member, other)
 
     def test_a_leader_that_moves_is_waited_for(
         self, faulty: Embedded, topic: str, join: Join

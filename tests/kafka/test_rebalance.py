@@ -16,7 +16,7 @@ from consumer.ledger import Checkpoint
 from consumer.model import Partition
 from consumer.timing import SystemClock
 from tests.kafka.brokers import Embedded, committed
-from tests.kafka.member import PROTOCOLS, Said, produce, turns, until
+from tests.kafka.member import PROTOCOLS, Said, fill, produce, turns, until
 from tests.kafka.program import pause
 
 if TYPE_CHECKING:
@@ -237,11 +237,33 @@ def test_latest_is_pinned_while_members_come(
     group = [join(broker, topic, **variables) for _ in range(3)]
     until(lambda: sorted(it for m in group for it in m.owned) == list(range(PARTITIONS)), *group)
     until(lambda: {len(it.owned) for it in group} == {2}, *group)
+    # In the middle of a rebalance the group takes no commit; it begins where it has taken one.
+    name = f"group-of-{topic}"
+    until(lambda: len(committed(broker, name, topic, PARTITIONS)) == PARTITIONS, *group)
 
     produce(broker, topic, (b"%d" % number for number in range(60)))
     until(lambda: sum(len(it.records) for it in group) >= 60, *group)
 
     assert {it for m in group for it in m.values} == {b"%d" % number for number in range(60)}
+
+
+def test_a_partition_that_comes_back_is_not_paused(
+    broker: Broker, topic: str, join: Join, protocol: dict[str, str]
+) -> None:
+    """Whatever it was when it went: librdkafka would remember it."""
+    broker.create_topic(topic, 2)
+    first = join(broker, topic, **protocol)
+    until(lambda: first.owned == {0, 1}, first)
+    first.source.pause([Partition(topic, 0), Partition(topic, 1)])
+    second = join(broker, topic, **protocol)
+    until(lambda: len(first.owned) == len(second.owned) == 1, first, second)
+    went = next(iter(second.owned))
+    second.kill()
+    until(lambda: first.owned == {0, 1}, first)
+
+    fill(broker, topic, 2, b"0")
+
+    until(lambda: went in {it.partition.number for it in first.records}, first)
 
 
 def test_a_failing_listener_ends_the_poll(

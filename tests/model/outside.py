@@ -31,7 +31,7 @@ class ModelSource:
         self._member = member
         self.owned: set[Partition] = set()
         self.epochs: dict[Partition, Epoch] = {}
-        self.paused: set[Partition] = set()  # as in librdkafka, a rebalance leaves it as it is
+        self.paused: set[Partition] = set()
         self.fenced = False
         """The group has gone on without this member."""
         self.repeat = 0
@@ -148,6 +148,7 @@ class ModelSource:
             self.epochs[partition] = epoch = self._world.new_epoch(partition)
             self._next[partition] = epoch.checkpoint.position if epoch.checkpoint else 0
         self.owned |= partitions
+        self.paused -= partitions
         self._member.rebalance.assigned({p: self.epochs[p].checkpoint for p in sorted(partitions)})
 
     def _revoked(self, partitions: set[Partition]) -> None:
