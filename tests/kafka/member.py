@@ -79,6 +79,11 @@ class Member:
         self.on_revoke: Callable[[Collection[Partition]], None] = lambda _partitions: None
         self.source.subscribe(self)
 
+    def __repr__(self) -> str:
+        """Tell what has come to it, for a test that fails."""
+        log = [(it.method_name, it.kwargs) for it in self.log.calls]
+        return f"Member({self.said}, {self.answers}, {len(self.records)} records, {log})"
+
     @property
     def owned(self) -> set[int]:
         """The numbers of the partitions that are its own now."""
@@ -179,7 +184,7 @@ def until(done: Callable[[], bool], *members: Member, limit_s: float = LIMIT_S) 
     clock = SystemClock()
     deadline_s = clock.monotonic_s() + limit_s
     while not done():
-        assert clock.monotonic_s() < deadline_s, "not done in time"
+        assert clock.monotonic_s() < deadline_s, f"not done in time: {members}"
         for member in members:
             member.turn()
 

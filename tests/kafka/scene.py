@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from confluent_kafka import Consumer, TopicPartition
@@ -16,6 +17,7 @@ from tests.kafka.member import WEBSITE_ID, environment, settings_for
 from tests.kafka.program import Program, eventually
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from consumer.ledger import Checkpoint
@@ -27,6 +29,7 @@ PARTITIONS = 6
 MAX_IN_FLIGHT = 16
 REQUESTS_PER_SECOND = 500
 COMMIT_INTERVAL_S = 0.1
+LINES_IN_FAILURES = 30
 
 FLAKY = (
     Fault(status=500, share=0.07),
@@ -116,8 +119,11 @@ class Scene:
 
     def wait_for_members(self) -> None:
         """Return when every consumer that was started owns a partition."""
-        for program in self.programs:
-            eventually(lambda: any(it["partitions"] for it in program.lines("partitions_assigned")))  # noqa: B023 - used at once
+        with self._logs_in_failures():
+            for program in self.programs:
+                eventually(
+                    lambda: any(it["partitions"] for it in program.lines("partitions_assigned"))  # noqa: B023 - used at once
+                )
 
     @property
     def calls(self) -> int:
@@ -169,7 +175,8 @@ class Scene:
 
     def check_end(self) -> None:
         """Check that every record ended as it should, in order, and that all is committed."""
-        eventually(lambda: self.accepted >= self.calls and self.all_committed(), 30)
+        with self._logs_in_failures():
+            eventually(lambda: self.accepted >= self.calls and self.all_committed(), 30)
         lines = list(read_journal(self.journal))
         expected = {it.message_id for it in self.written.values() if it.kind == "call"}
 
@@ -180,6 +187,16 @@ class Scene:
             order = [_number(line.message_id) for line in lines if line.user == f"u-{user}"]
             assert order == sorted(order)
         assert self.sandbox.summary()["doubles_by"].keys() <= {"idempotency_key"}
+
+    @contextmanager
+    def _logs_in_failures(self) -> Iterator[None]:
+        try:
+            yield
+        except AssertionError as error:
+            for program in self.programs:
+                lines = program.log.read_text().splitlines()[-LINES_IN_FAILURES:]
+                error.add_note("\n".join((f"The end of {program.log.name}:", *lines)))
+            raise
 
     def close(self) -> None:
         """End what still runs."""
