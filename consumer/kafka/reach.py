@@ -10,6 +10,7 @@ from __future__ import annotations
 import socket
 import ssl
 from enum import StrEnum
+from math import inf
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException
@@ -26,8 +27,13 @@ if TYPE_CHECKING:
 
 SURE_AFTER_S: Final = 1.0
 """A refused login or certificate that is refused again until then is no accident."""
+HUNG_UP_S: Final = 5.0
+"""Brokers that hang up for so long are no accident either; a proxy before one that restarts does
+it, too."""
 
 _ASK_S: Final = 0.5
+_ASK_MAX_S: Final = 4.0
+"""A question is asked for longer each time: a slow broker answers the patient only."""
 _LOOK_S: Final = 2.0
 _DEFAULT_PORT: Final = 9092
 
@@ -53,6 +59,8 @@ class Cause(NamedTuple):
 
     stage: Stage
     text: str
+    sure_after_s: float = SURE_AFTER_S
+    """How long it must last to be the cause; brokers that are slow or restart look alike."""
 
 
 def reach(
@@ -71,16 +79,18 @@ def reach(
         UnreachableError: none does within *timeout_s*, or none will ever let us in.
     """
     start_s = clock.monotonic_s()
+    ask_s = _ASK_S
     while True:
         try:
-            return admin.list_topics(timeout=_ASK_S).topics
+            return admin.list_topics(timeout=ask_s).topics
         except KafkaException:
             admin.poll(_ASK_S)
             waited_s = clock.monotonic_s() - start_s
         if waited_s >= min(SURE_AFTER_S, timeout_s):
             cause = cause_of(errors, settings, waited_s)
-            if cause.stage is not Stage.BROKERS or waited_s >= timeout_s:
+            if waited_s >= min(cause.sure_after_s, timeout_s):
                 raise UnreachableError(cause.stage, cause.text)
+        ask_s = min(2 * ask_s, _ASK_MAX_S, max(_ASK_S, start_s + timeout_s - clock.monotonic_s()))
 
 
 def cause_of(errors: Sequence[KafkaError], settings: KafkaSettings, waited_s: float) -> Cause:
@@ -103,7 +113,9 @@ def cause_of(errors: Sequence[KafkaError], settings: KafkaSettings, waited_s: fl
             )
     if any("failed" in text for text in texts) or not _listens(settings):
         return _away(settings, waited_s, next((text for text in texts if "failed" in text), ""))
-    return _other_protocol(settings, "they accept the connection and then hang up or keep silent")
+    # Each end of a connection is told as one more broker that is down; silence is not told.
+    do, sure_after_s = ("hang up", HUNG_UP_S) if texts else ("keep silent", inf)
+    return _other_protocol(settings, f"they accept the connection and then {do}", sure_after_s)
 
 
 def _login(text: str, settings: KafkaSettings) -> Cause:
@@ -119,12 +131,15 @@ def _login(text: str, settings: KafkaSettings) -> Cause:
     return Cause(Stage.LOGIN, f"the login to Kafka fails: check {look_at} ({text})")
 
 
-def _other_protocol(settings: KafkaSettings, what: str) -> Cause:
+def _other_protocol(
+    settings: KafkaSettings, what: str, sure_after_s: float = SURE_AFTER_S
+) -> Cause:
     protocol = settings.security_protocol
     return Cause(
         Stage.TLS,
         f"the brokers of SEG_KAFKA__BOOTSTRAP_SERVERS ({settings.bootstrap_servers}) do not take"
         f" {protocol}: {what}. Check SEG_KAFKA__SECURITY_PROTOCOL and the port.",
+        sure_after_s,
     )
 
 
@@ -134,6 +149,7 @@ def _away(settings: KafkaSettings, waited_s: float, text: str) -> Cause:
         f"no broker of SEG_KAFKA__BOOTSTRAP_SERVERS ({settings.bootstrap_servers}) answered within"
         f" {waited_s:.0f} s: check the address, and that the brokers run and can be reached from"
         " here" + (f" ({text})" if text else ""),
+        inf,
     )
 
 

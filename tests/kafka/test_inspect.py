@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 
 from consumer.kafka import inspect
 from consumer.kafka.inspect import Cluster
+from consumer.kafka.reach import HUNG_UP_S, SURE_AFTER_S, UnreachableError
+from consumer.settings import load
 from consumer.timing import SystemClock
-from tests.kafka.member import settings_for
+from tests.kafka.member import environment, settings_for
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from tests.kafka.brokers import Embedded
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(60)]
@@ -34,3 +42,62 @@ def test_a_controller_that_was_away_when_the_client_came_is_not_waited_for_in_va
     found = cluster.topics([topic])[topic]
 
     assert (found.state, found.partitions) == ("there", 3)
+
+
+def test_a_slow_broker_is_waited_for(faulty: Embedded, topic: str) -> None:
+    """It keeps silent at first, as one does that is spoken to in the wrong protocol."""
+    faulty.create_topic(topic, 3)
+    cluster = Cluster(settings_for(faulty, topic).kafka, SystemClock())
+    faulty.broker.call("set_rtt", round(1.5 * SURE_AFTER_S * 1000), -1)
+
+    assert topic in cluster.reach(20.0)
+
+
+@contextmanager
+def stranger(meet: Callable[[socket.socket], None]) -> Iterator[str]:
+    """Give the address of a server that does *meet* with each connection."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            with contextlib.suppress(OSError):  # the listener is closed
+                while True:
+                    meet(listener.accept()[0])
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield f"127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
+
+
+def refusal(bootstrap: str, faulty: Embedded) -> tuple[float, str]:
+    """Return after how long a start would end that may take eight seconds, and what is said."""
+    variables = environment(faulty, "events", SEG_KAFKA__BOOTSTRAP_SERVERS=bootstrap)
+    clock = SystemClock()
+    start_s = clock.monotonic_s()
+    with pytest.raises(UnreachableError) as caught:
+        Cluster(load(env=variables).kafka, clock).reach(HUNG_UP_S + 3.0)
+    return clock.monotonic_s() - start_s, str(caught.value)
+
+
+def test_who_hangs_up_is_asked_again_for_a_while(faulty: Embedded) -> None:
+    """A proxy hangs up while the broker behind it restarts; in the end it is the protocol."""
+    with stranger(socket.socket.close) as bootstrap:
+        seconds, text = refusal(bootstrap, faulty)
+
+    assert seconds >= HUNG_UP_S
+    assert "do not take PLAINTEXT: they accept the connection and then hang up. Check" in text
+
+
+def test_who_keeps_silent_is_waited_for_to_the_end(faulty: Embedded) -> None:
+    """It may be a broker that is just slow."""
+    met: list[socket.socket] = []
+    with stranger(met.append) as bootstrap:
+        seconds, text = refusal(bootstrap, faulty)
+    for connection in met:
+        connection.close()
+
+    assert seconds >= HUNG_UP_S + 3.0
+    assert "they accept the connection and then keep silent. Check SEG_KAFKA__SECURITY" in text
