@@ -19,7 +19,7 @@ from consumer.kafka.embedded import CONFIG, EmbeddedBroker
 if TYPE_CHECKING:
     from tests.kafka_real.cluster import Kafka
 
-LIMIT_S = 20.0
+LIMIT_S = 30.0
 
 Value = str | int | float | bool
 
