@@ -20,7 +20,7 @@ from consumer.counting import LATENCIES_S, SIZES, Histogram, Labelled, add
 from consumer.errors import DeadLetterReason, IgnoredReason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 PREFIX = "seg_consumer_"
 
@@ -176,11 +176,14 @@ class Tally:
         G, "Always 1; the versions are its labels.", "Headline", "version", "python", "librdkafka"
     )
 
-    def answered(self, kind: str, calls: int, seconds: float) -> None:
-        """Note one answered request of *calls* calls (for `seg.delivery`)."""
-        add(self.request_attempts, kind)
-        self.request_seconds.observe(seconds)
-        self.batch_calls.observe(calls)
+    def answered(self, answers: Sequence[tuple[str, int, float]]) -> None:
+        """Note what requests meant, how many calls they had, and their seconds (for `seg`)."""
+        if answers:
+            kinds, calls, seconds = zip(*answers, strict=True)
+            for kind in set(kinds):
+                add(self.request_attempts, kind, times=kinds.count(kind))
+            self.request_seconds.observe_all(seconds)
+            self.batch_calls.observe_all(calls)
 
     def retried(self, calls: int) -> None:
         """Note that *calls* calls will be tried again (for `seg.delivery`)."""

@@ -235,13 +235,13 @@ def test_delivery_tells_the_tally_of_each_answer() -> None:
     """By its class, with the time it took and how many calls travelled in it."""
     tally = Tally()
 
-    tally.answered("delivered", 3, 0.5)
-    tally.answered("transient", 1, 2.0)
+    tally.answered([("delivered", 3, 0.5), ("transient", 1, 2.0), ("delivered", 1, 0.25)])
+    tally.answered([])
     tally.retried(4)
 
-    assert {("delivered",): 1, ("transient",): 1} == tally.request_attempts
-    assert (2.5, 2) == (tally.request_seconds.total, sum(tally.request_seconds.counts))
-    assert (4, 2) == (tally.batch_calls.total, sum(tally.batch_calls.counts))
+    assert {("delivered",): 2, ("transient",): 1} == tally.request_attempts
+    assert (2.75, 3) == (tally.request_seconds.total, sum(tally.request_seconds.counts))
+    assert (5, 3) == (tally.batch_calls.total, sum(tally.batch_calls.counts))
     assert tally.calls_retried == 4
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from consumer.seg.breaker import Breaker
     from consumer.seg.limiter import Concurrency
     from consumer.seg.outbox import Outbox
-    from consumer.seg.ports import Observer, Sender
+    from consumer.seg.ports import Answered, Observer, Sender
     from consumer.seg.rate import Rate
     from consumer.seg.retry import RetryPolicy
     from consumer.timing import Clock
@@ -82,6 +82,7 @@ class Delivery:
         self._random = random
         self._successes = 0
         self._on_wire: set[Batch] = set()
+        self._answered: list[Answered] = []
         self._settled: list[Settled] = []
         self._delivered: list[Task] | None = None  # those of the last of them, while it may grow
 
@@ -110,6 +111,8 @@ class Delivery:
         for token, answer in answers:
             if isinstance(token, Batch):
                 self._judge(token, answer, now_s)
+        answered, self._answered = self._answered, []
+        self._observer.answered(answered)
         settled, self._settled, self._delivered = self._settled, [], None
         return settled
 
@@ -153,7 +156,7 @@ class Delivery:
         self._on_wire.discard(batch)
         kind = classify(answer.status)
         self._teach(kind, answer, now_s)
-        self._observer.answered(kind, len(batch.calls), answer.seconds)
+        self._answered.append((kind, len(batch.calls), answer.seconds))
         if kind is AnswerClass.TRANSIENT:
             self._failed(batch, answer, now_s)
         elif kind in _REFUSALS:

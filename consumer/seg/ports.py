@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from consumer.errors import DeadLetterReason, IgnoredReason
@@ -38,11 +38,15 @@ class Settled(NamedTuple):
     attempts: int
 
 
+Answered: TypeAlias = "tuple[AnswerClass, int, float]"
+"""What an answer meant, to how many calls, and after how many seconds it came."""
+
+
 class Observer(Protocol):
     """Who wants to know of each answer; the metrics."""
 
-    def answered(self, kind: AnswerClass, calls: int, seconds: float) -> None:
-        """Note one answered request of *calls* calls."""
+    def answered(self, answers: list[Answered]) -> None:
+        """Note the answers of one step; there may be none."""
 
     def retried(self, calls: int) -> None:
         """Note that *calls* calls will be tried again."""

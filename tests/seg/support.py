@@ -20,7 +20,7 @@ from consumer.seg.retry import RetryPolicy
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
-    from consumer.seg.ports import Settled
+    from consumer.seg.ports import Answered, Settled
 
 POLICY = RetryPolicy(
     base_s=1.0, max_s=300.0, budget_s=14_400.0, max_attempts=10, retry_after_max_s=900.0
@@ -55,9 +55,10 @@ class Counts:
         self.answers: dict[AnswerClass, int] = {}
         self.retries = 0
 
-    def answered(self, kind: AnswerClass, calls: int, seconds: float) -> None:  # noqa: ARG002
-        """Count one answer."""
-        self.answers[kind] = self.answers.get(kind, 0) + 1
+    def answered(self, answers: list[Answered]) -> None:
+        """Count the answers."""
+        for kind, _, _ in answers:
+            self.answers[kind] = self.answers.get(kind, 0) + 1
 
     def retried(self, calls: int) -> None:
         """Count *calls* retries."""
