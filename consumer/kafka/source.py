@@ -22,12 +22,12 @@ from confluent_kafka import (
 )
 
 from consumer.errors import StartError
+from consumer.kafka.commits import Commits
 from consumer.kafka.config import consumer_config, is_cooperative, make, subscription
 from consumer.kafka.pauses import Pauses
 from consumer.kafka.positions import Positions
-from consumer.kafka.problems import Problems, code_of
-from consumer.kafka.records import generation_of, offsets_of, place_of, record_of
-from consumer.model import Partition
+from consumer.kafka.problems import Problems
+from consumer.kafka.records import generation_of, place_of, record_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from consumer.ledger import Checkpoint
     from consumer.metrics import Tally
-    from consumer.model import Record
+    from consumer.model import Partition, Record
     from consumer.ports import Listener
     from consumer.settings import KafkaSettings
 
@@ -59,7 +59,6 @@ class KafkaSource:
         self._problems = Problems(tally, log)
         self._cooperative = is_cooperative(settings)
         self._owned: dict[tuple[str | None, int | None], Partition] = {}  # as messages tell both
-        self._committing: dict[Partition, Checkpoint] = {}
         self._listener: Listener | None = None
         self._failure: Exception | None = None
         self._closing = False
@@ -71,6 +70,7 @@ class KafkaSource:
         )
         self._positions = Positions(self._consumer, settings, log)
         self._pauses = Pauses(self._consumer)
+        self._commits = Commits(self._consumer, self._owned, self._tell_listener)
 
     def subscribe(self, listener: Listener) -> None:
         """Join the group; *listener* is told of everything that happens to the assignment.
@@ -121,28 +121,11 @@ class KafkaSource:
 
     def commit(self, checkpoints: Mapping[Partition, Checkpoint]) -> None:
         """Send a commit for what is owned of *checkpoints*; the listener hears the answer."""
-        owned = self._owned_only(checkpoints)
-        if not owned:
-            return
-        self._committing = owned
-        try:
-            self._consumer.commit(offsets=offsets_of(owned), asynchronous=True)
-        except KafkaException as error:
-            self._committing = {}
-            self._tell_listener().commit_answered(owned, code_of(error))
+        self._commits.send(checkpoints)
 
     def commit_now(self, checkpoints: Mapping[Partition, Checkpoint]) -> None:
         """Commit those of *checkpoints* that are owned, and wait for the answer."""
-        owned = self._owned_only(checkpoints)
-        if not owned:
-            return
-        self._committing = {}  # the answer to an older commit says nothing new
-        try:
-            self._consumer.commit(offsets=offsets_of(owned), asynchronous=False)
-        except KafkaException as error:
-            self._tell_listener().commit_answered(owned, code_of(error))
-        else:
-            self._tell_listener().commit_answered(owned, None)
+        self._commits.send_and_wait(checkpoints)
 
     def pause(self, partitions: Collection[Partition]) -> None:
         """Read no more of *partitions*."""
@@ -250,12 +233,7 @@ class KafkaSource:
         self._tell_listener().lost(self._disown(partitions, keep=False))
 
     def _on_commit(self, error: KafkaError | None, places: list[TopicPartition]) -> None:
-        committing = self._committing
-        if not committing or any(_is_older(place, committing) for place in places):
-            return
-        self._committing = {}
-        code = None if error is None else error.name()
-        self._tell_listener().commit_answered(committing, code)
+        self._commits.answered(error, places)
 
     def _disown(self, places: list[TopicPartition], *, keep: bool) -> list[Partition]:
         keys = [(place.topic, place.partition) for place in places]
@@ -264,19 +242,7 @@ class KafkaSource:
         self._pauses.gone(keys)
         return [partition for key in keys if (partition := get(key, None)) is not None]
 
-    def _owned_only(
-        self, checkpoints: Mapping[Partition, Checkpoint]
-    ) -> dict[Partition, Checkpoint]:
-        """Leave out what is another member's: the broker would accept it, and lose records."""
-        return {p: c for p, c in checkpoints.items() if (p.topic, p.number) in self._owned}
-
     def _tell_listener(self) -> Listener:
         if self._listener is None:
             raise RuntimeError("subscribe comes before the first poll")
         return self._listener
-
-
-def _is_older(place: TopicPartition, committing: Mapping[Partition, Checkpoint]) -> bool:
-    """Tell whether *place* was committed by another commit than *committing*: one given up."""
-    checkpoint = committing.get(Partition(place.topic, place.partition))
-    return checkpoint is not None and checkpoint.position != place.offset

@@ -206,7 +206,7 @@ class TestGoingOn:
         until(lambda: len(member.records) == 10, member)
         client = Mock()
         client.commit.side_effect = KafkaException(KafkaError(KafkaError._STATE))
-        monkeypatch.setattr(member.source, "_consumer", client)
+        monkeypatch.setattr(member.source._commits, "_consumer", client)
 
         member.source.commit(member.checkpoints())
 
