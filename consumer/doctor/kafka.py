@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Final
 from consumer.doctor.report import Check, Name, State, judged, skipped
 from consumer.errors import StartError
 from consumer.kafka.dead_letters import topic_of
-from consumer.kafka.inspect import Cluster, grave_problem, group_problem, topic_problem
+from consumer.kafka.inspect import Cluster
 from consumer.kafka.reach import Stage, UnreachableError
+from consumer.kafka.rights import grave_problem, group_problem, topic_problem
 from consumer.kafka.start import matching
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from consumer.kafka.inspect import Standing, Topic
+    from consumer.kafka.inspect import Standing
+    from consumer.kafka.rights import Topic
     from consumer.settings import KafkaSettings, Settings
     from consumer.timing import Clock
 

@@ -14,8 +14,9 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.cimpl import NewTopic
 
 from consumer.errors import StartError
-from consumer.kafka.inspect import ATTEMPT_S, Cluster, grave_problem
+from consumer.kafka.inspect import ATTEMPT_S, Cluster
 from consumer.kafka.problems import code_of
+from consumer.kafka.rights import grave_problem
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger

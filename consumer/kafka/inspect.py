@@ -1,13 +1,9 @@
-"""Topics, rights and offsets, seen from outside the group; asking changes nothing.
-
-A broker without an authorizer grants everything. One that does not tell what it grants (an old one,
-the embedded one) is believed to grant it: the first refusal then says so.
-"""
+"""Topics, rights and offsets, seen from outside the group; asking changes nothing."""
 
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from confluent_kafka import (
     ConsumerGroupTopicPartitions,
@@ -22,6 +18,7 @@ from consumer.errors import StartError
 from consumer.kafka.config import admin_config, make
 from consumer.kafka.problems import code_of
 from consumer.kafka.reach import reach
+from consumer.kafka.rights import Rights, Topic
 from consumer.model import Partition
 
 if TYPE_CHECKING:
@@ -39,9 +36,6 @@ ATTEMPT_S = 10.0
 
 T = TypeVar("T")
 
-Rights = frozenset[str]
-"""Kafka's words for what a principal may do, such as READ."""
-
 _MISSING: Final = KafkaError.UNKNOWN_TOPIC_OR_PART
 _HIDDEN: Final = KafkaError.TOPIC_AUTHORIZATION_FAILED
 _FORMING: Final = frozenset(
@@ -52,20 +46,6 @@ _FORMING: Final = frozenset(
     }
 )
 _FORMING_S: Final = 10.0
-
-
-class Topic(NamedTuple):
-    """What the principal can see of a topic."""
-
-    state: Literal["there", "missing", "hidden"]
-    """`hidden` is one that the principal may not DESCRIBE; it may be missing as well."""
-    partitions: int
-    rights: Rights | None
-    """None where the broker does not tell."""
-
-    def grants(self, right: str) -> bool:
-        """Tell whether the principal may do *right*, as far as the broker tells."""
-        return self.state != "hidden" and (self.rights is None or right in self.rights)
 
 
 class Standing(NamedTuple):
@@ -230,40 +210,3 @@ def _seen(answer: Future[Any]) -> Topic:
                 return Topic("hidden", 0, None)
         raise
     return Topic("there", len(told.partitions), _rights(told.authorized_operations))
-
-
-def topic_problem(name: str, topic: Topic) -> str | None:
-    """Return why *topic* cannot be read, and what to do; None where it can."""
-    if topic.state == "missing":
-        return f"the topic {name} does not exist: check SEG_KAFKA__TOPICS"
-    if not topic.grants("READ"):
-        return (
-            f"the topic {name} cannot be read: grant the principal READ and DESCRIBE on it, or"
-            " check SEG_KAFKA__TOPICS"
-        )
-    return None
-
-
-def group_problem(group_id: str, rights: Rights | None) -> str | None:
-    """Return why the group cannot be joined, and what to do; None where it can."""
-    if rights is None or "READ" in rights:
-        return None
-    return (
-        f"the group {group_id} cannot be joined: grant the principal READ on it, or check"
-        " SEG_KAFKA__GROUP_ID"
-    )
-
-
-def grave_problem(name: str, topic: Topic, *, create: bool) -> str | None:
-    """Return why the dead-letter topic cannot be written, and what to do; None where it can."""
-    if not topic.grants("WRITE"):
-        return (
-            f"the dead-letter topic {name} cannot be written: grant the principal WRITE and"
-            " DESCRIBE on it, or check SEG_DEAD_LETTER__TOPIC"
-        )
-    if topic.state == "missing" and not create:
-        return (
-            f"the dead-letter topic {name} does not exist: create it, or set"
-            " SEG_DEAD_LETTER__CREATE to true"
-        )
-    return None

@@ -13,13 +13,8 @@ from consumer.errors import StartError
 from consumer.kafka.config import NO_DEAD_LETTERS
 from consumer.kafka.dead_letters import topic_of
 from consumer.kafka.graves import create
-from consumer.kafka.inspect import (
-    ASK_TIMEOUT_S,
-    Cluster,
-    grave_problem,
-    group_problem,
-    topic_problem,
-)
+from consumer.kafka.inspect import ASK_TIMEOUT_S, Cluster
+from consumer.kafka.rights import grave_problem, group_problem, topic_problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

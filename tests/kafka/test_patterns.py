@@ -15,9 +15,9 @@ from confluent_kafka.admin import ConfigResource, ResourceType
 
 from consumer.kafka import graves
 from consumer.kafka.graves import HEADERS_BYTES, LOOK_AGAIN_S, THREAD
-from consumer.kafka.inspect import Topic
 from consumer.kafka.produce import TopicProducer
 from consumer.kafka.read import read_topic
+from consumer.kafka.rights import Topic
 from consumer.sandbox import Sandbox
 from tests.kafka.brokers import LIMIT_S, topics_of
 from tests.kafka.conftest import SOAK
