@@ -3,9 +3,8 @@
 One thread owns everything here; librdkafka and libcurl do their I/O for it. `ports` holds what
 the loop needs of the outside world.
 
-Each record is started in its partition's ledger when it is read, and finished when Seg took its
-call, when there is nothing to do, or when its dead letter is stored. There is no fourth way out,
-and only what is finished is ever committed.
+Each record is started in its partition's ledger when it is read; `outcomes` has the ways in which
+it is finished. Only what is finished is ever committed.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from consumer.counting import add
 from consumer.errors import IgnoredReason, PoisonError, UnavailableError
 from consumer.lanes import Task
 from consumer.model import DeadLetter, Ignored
+from consumer.outcomes import Outcomes
 from consumer.seg.breaker import BreakerState
 
 if TYPE_CHECKING:
@@ -89,14 +89,20 @@ class Pipeline:
         self._assignment = stages.assignment
         self._backpressure = stages.backpressure
         self._unreadable = stages.unreadable
-        self._undeliverable = stages.undeliverable
+        self._outcomes = Outcomes(
+            stages.assignment,
+            stages.dead_letters,
+            stages.delivery.breaker,
+            stages.undeliverable,
+            tally=tally,
+            log=log,
+        )
         self._poll_max_records = poll_max_records
         self._tally = tally
         self._clock = clock
         self._log = log
         self._held: deque[tuple[Record, Ledger]] = deque()  # wait for a dependency
         self._held_until_s = 0.0
-        self._stormy: list[DeadLetter] = []  # what the storm guard keeps out of the topic
 
     def turn(self) -> None:
         """One turn: poll, decode, translate, schedule, deliver, settle, commit - in that order."""
@@ -203,13 +209,13 @@ class Pipeline:
             return
         if record.value is None:
             self._unreadable.healthy()
-            self._ignore(record, ledger, IgnoredReason.TOMBSTONE)
+            self._outcomes.ignore(record, ledger, IgnoredReason.TOMBSTONE)
             return
         try:
             call = self._translate(self._decode(record.value), record.timestamp_ms)
         except PoisonError as error:
             letter = DeadLetter(record, ledger, error.reason, error.detail, 0, None)
-            self._bury(letter, self._unreadable)
+            self._outcomes.bury(letter, self._unreadable)
             return
         except UnavailableError as error:
             self._held.append((record, ledger))
@@ -219,7 +225,7 @@ class Pipeline:
             return
         self._unreadable.healthy()
         if isinstance(call, Ignored):
-            self._ignore(record, ledger, call.reason)
+            self._outcomes.ignore(record, ledger, call.reason)
             return
         task = Task(record, call, ledger)
         waiting = self._lanes.put(self._lane_of(record, call, ledger), task, now_s)
@@ -227,58 +233,4 @@ class Pipeline:
 
     def settle(self, settled: list[Settled]) -> None:
         """Finish what Seg took or does not support; bury what it rejects."""
-        now_ms = self._clock.wall_s() * 1000
-        for tasks, dead, ignored, detail, status, attempts in settled:
-            if dead is not None:
-                for task in tasks:
-                    letter = DeadLetter(task.record, task.ledger, dead, detail, attempts, status)
-                    self._bury(letter, self._undeliverable)
-                continue
-            self._undeliverable.healthy(len(tasks))
-            if ignored is None:
-                self._delivered(tasks, now_ms)
-                continue
-            for task in tasks:
-                self._ignore(task.record, task.ledger, ignored)
-        for letter in self._dead_letters.stored():
-            if self._assignment.finish(
-                letter.record.partition, letter.ledger, letter.record.offset
-            ):
-                add(self._tally.records_dead_lettered, letter.reason)
-
-    def _delivered(self, tasks: list[Task], now_ms: float) -> None:
-        """Finish what Seg took, where it is still ours to finish."""
-        tally, finish = self._tally, self._assignment.finish
-        events: dict[str, int] = {}
-        event_ages_s, append_ages_s = list[float](), list[float]()
-        for task in tasks:
-            record, call = task.record, task.call
-            if not finish(record.partition, task.ledger, record.offset):
-                continue
-            event = call.event or call.type
-            events[event] = events.get(event, 0) + 1
-            if call.anonymous:
-                tally.identifies_anonymous += 1
-            if call.occurred_at_ms is not None:
-                event_ages_s.append((now_ms - call.occurred_at_ms) / 1000)
-            if record.timestamp_ms is not None:
-                append_ages_s.append((now_ms - record.timestamp_ms) / 1000)
-        for event, calls in events.items():
-            add(tally.calls_delivered, event, times=calls)
-        tally.event_to_ack_seconds.observe_all(event_ages_s)
-        tally.append_to_ack_seconds.observe_all(append_ages_s)
-
-    def _ignore(self, record: Record, ledger: Ledger, reason: IgnoredReason) -> None:
-        if self._assignment.finish(record.partition, ledger, record.offset):
-            add(self._tally.records_ignored, reason)
-
-    def _bury(self, letter: DeadLetter, guard: StormGuard) -> None:
-        """Send *letter* to the dead-letter topic, unless *guard* sees everything go there."""
-        if self._assignment.ledgers.get(letter.record.partition) is not letter.ledger:
-            return  # the next owner reads it again
-        if guard.poison():
-            self._stormy.append(letter)
-            self._delivery.breaker.storm(guard.text)
-            return
-        self._dead_letters.put(letter)
-        self._log.warning("record_dead_lettered", reason=letter.reason, detail=letter.detail)
+        self._outcomes.settle(settled, self._clock.wall_s() * 1000)

@@ -259,7 +259,8 @@ class Histories(RuleBasedStateMachine):
         world.storm_limit = 0.0  # the operator has looked, and says: go on
         for member in world.members.copy():
             member.crash_at = None
-            member.pipeline._unreadable._limit = member.pipeline._undeliverable._limit = 0.0
+            pipeline = member.pipeline
+            pipeline._unreadable._limit = pipeline._outcomes._undeliverable._limit = 0.0
             if member.delivery.breaker.reason is OpenReason.DEAD_LETTER_STORM:
                 world.shut_down(member)
         self.fenced_learn_of_it()
