@@ -44,7 +44,6 @@ class Outcomes:
         self._undeliverable = undeliverable
         self._tally = tally
         self._log = log
-        self._stormy: list[DeadLetter] = []  # what a storm guard keeps out of the topic
 
     def settle(self, settled: list[Settled], now_ms: float) -> None:
         """Finish what Seg took or does not support; bury what it rejects."""
@@ -76,9 +75,8 @@ class Outcomes:
         if self._assignment.ledgers.get(letter.record.partition) is not letter.ledger:
             return  # the next owner reads it again
         if guard.poison():
-            self._stormy.append(letter)
             self._breaker.storm(guard.text)
-            return
+            return  # it stays in flight: after a restart it is read again
         self._dead_letters.put(letter)
         self._log.warning("record_dead_lettered", reason=letter.reason, detail=letter.detail)
 
