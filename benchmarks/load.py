@@ -23,7 +23,7 @@ from consumer.kafka.produce import Outgoing
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from consumer.model import Object, Value
+    from consumer.core.model import Object, Value
 
 TYPED: Final = "segment_event_typed.avsc"
 SCHEMA_IDS: Final = {CANONICAL: 1, TYPED: 2}

@@ -12,9 +12,9 @@ import orjson
 from benchmarks.measure import Job, Usage, job, say
 from consumer import logs, process
 from consumer.app import App
+from consumer.core.timing import SystemClock
 from consumer.demo import WEBSITE_ID
 from consumer.settings import load
-from consumer.timing import SystemClock
 
 if TYPE_CHECKING:
     from consumer.metrics import Tally

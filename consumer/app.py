@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
     from structlog.typing import FilteringBoundLogger
 
+    from consumer.core.timing import Clock
     from consumer.rotation import SecretFiles
     from consumer.settings import Settings
-    from consumer.timing import Clock
 
 PUBLISH_S = 0.1
 """How old what a scrape shows may be."""

@@ -13,17 +13,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from consumer.core.ledger import Ledger
 from consumer.counting import add
-from consumer.ledger import Ledger
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from consumer.ledger import Checkpoint
+    from consumer.core.ledger import Checkpoint
+    from consumer.core.model import Partition
+    from consumer.core.ports import Source
+    from consumer.core.timing import Clock
     from consumer.metrics import Tally
-    from consumer.model import Partition
-    from consumer.ports import Source
-    from consumer.timing import Clock
 
 FINISHED_TO_COMMIT = 250
 """What is finished and not committed is sent twice after a crash: at full speed a second of it

@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from consumer.ledger import Ledger
-    from consumer.model import Partition
-    from consumer.ports import Source
+    from consumer.core.ledger import Ledger
+    from consumer.core.model import Partition
+    from consumer.core.ports import Source
 
 PAUSE_AFTER_S = 1.0
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from consumer.errors import ConsumerError, SettingsError
+from consumer.core.errors import ConsumerError, SettingsError
 
 if TYPE_CHECKING:
     from consumer.settings import Settings

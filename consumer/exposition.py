@@ -21,7 +21,7 @@ from consumer.metrics import Declaration, Kind, Tally, declaration
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from consumer.timing import Clock
+    from consumer.core.timing import Clock
 
 
 class Metrics:

@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
     from consumer.assignment import Assignment
     from consumer.backpressure import Backpressure
-    from consumer.ledger import Ledger
+    from consumer.core.ledger import Ledger
+    from consumer.core.model import Partition
+    from consumer.core.ports import DeadLetters
     from consumer.metrics import Tally
-    from consumer.model import Partition
-    from consumer.ports import DeadLetters
     from consumer.seg.delivery import Delivery
 
 

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 
-from consumer.errors import StartError
+from consumer.core.errors import StartError
 
 if TYPE_CHECKING:
+    from consumer.core.timing import Clock
     from consumer.exposition import Metrics
-    from consumer.timing import Clock
 
 METRICS_TYPE = "text/plain; version=1.0.0; charset=utf-8"
 JSON_TYPE = "application/json"

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
     from structlog.typing import EventDict, FilteringBoundLogger, Processor
 
-    from consumer.model import Value
-    from consumer.timing import Clock
+    from consumer.core.model import Value
+    from consumer.core.timing import Clock
 
 REPEAT_PERIOD_S: Final = 30.0
 """An operator needs the first line at once, and a sign of life twice a minute."""

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from consumer.core.errors import DeadLetterReason, IgnoredReason
 from consumer.counting import LATENCIES_S, SIZES, Histogram, Labelled, add
-from consumer.errors import DeadLetterReason, IgnoredReason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

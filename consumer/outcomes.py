@@ -7,19 +7,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from consumer.core.model import DeadLetter
 from consumer.counting import add
-from consumer.model import DeadLetter
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
     from consumer.assignment import Assignment
-    from consumer.errors import IgnoredReason
-    from consumer.lanes import Task
-    from consumer.ledger import Ledger
+    from consumer.core.errors import IgnoredReason
+    from consumer.core.lanes import Task
+    from consumer.core.ledger import Ledger
+    from consumer.core.model import Record
+    from consumer.core.ports import DeadLetters
     from consumer.metrics import Tally
-    from consumer.model import Record
-    from consumer.ports import DeadLetters
     from consumer.seg.breaker import Breaker
     from consumer.seg.ports import Settled
     from consumer.storm import StormGuard

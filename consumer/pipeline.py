@@ -13,10 +13,10 @@ from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
 from consumer.backpressure import InFlight
+from consumer.core.errors import IgnoredReason, PoisonError, UnavailableError
+from consumer.core.lanes import Task
+from consumer.core.model import DeadLetter, Ignored
 from consumer.counting import add
-from consumer.errors import IgnoredReason, PoisonError, UnavailableError
-from consumer.lanes import Task
-from consumer.model import DeadLetter, Ignored
 from consumer.outcomes import Outcomes
 from consumer.seg.breaker import BreakerState
 
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
 
     from consumer.assignment import Assignment
     from consumer.backpressure import Backpressure
-    from consumer.lanes import Lanes
-    from consumer.ledger import Ledger
+    from consumer.core.lanes import Lanes
+    from consumer.core.ledger import Ledger
+    from consumer.core.model import Event, Record, SegCall
+    from consumer.core.ports import DeadLetters, Source
+    from consumer.core.timing import Clock
     from consumer.metrics import Tally
-    from consumer.model import Event, Record, SegCall
-    from consumer.ports import DeadLetters, Source
     from consumer.seg.delivery import Delivery
     from consumer.seg.ports import Settled
     from consumer.storm import StormGuard
-    from consumer.timing import Clock
 
 IDLE_WAIT_S = 0.1
 """How long to wait for a record where there is nothing else to do; signals wait as long."""

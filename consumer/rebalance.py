@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
     from consumer.assignment import Assignment
     from consumer.backpressure import Backpressure
-    from consumer.ledger import Checkpoint, Ledger
+    from consumer.core.ledger import Checkpoint, Ledger
+    from consumer.core.model import Partition
+    from consumer.core.ports import DeadLetters
+    from consumer.core.timing import Clock
     from consumer.metrics import Tally
-    from consumer.model import Partition
-    from consumer.ports import DeadLetters
     from consumer.seg.delivery import Delivery
     from consumer.seg.ports import Settled
-    from consumer.timing import Clock
 
 DRAIN_STEP_S = 0.05
 """How long a drain waits for answers before it looks at its deadline again."""

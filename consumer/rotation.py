@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from consumer.errors import SettingsError
+from consumer.core.errors import SettingsError
 from consumer.settings import PREFIX
 
 if TYPE_CHECKING:
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from structlog.typing import FilteringBoundLogger
 
+    from consumer.core.timing import Clock
     from consumer.settings import Settings
-    from consumer.timing import Clock
 
 LOOK_S: Final = 1.0
 """How often the files are looked at: a read of a few small ones."""

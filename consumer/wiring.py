@@ -15,10 +15,10 @@ from consumer.avro.registry import Registry
 from consumer.avro.rest import Access
 from consumer.avro.schemas import folder
 from consumer.backpressure import Backpressure, Bounds
+from consumer.core.lanes import Lanes
 from consumer.gauges import Gauged
 from consumer.kafka.dead_letters import KafkaDeadLetters
 from consumer.kafka.source import LIBRARY_VERSION, KafkaSource
-from consumer.lanes import Lanes
 from consumer.pipeline import Pipeline, Stages
 from consumer.rebalance import Drain, Rebalance
 from consumer.seg.breaker import Breaker
@@ -38,16 +38,16 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
     from structlog.typing import FilteringBoundLogger
 
-    from consumer.ledger import Ledger
+    from consumer.core.ledger import Ledger
+    from consumer.core.model import Record, SegCall
+    from consumer.core.timing import Clock
     from consumer.metrics import Tally
-    from consumer.model import Record, SegCall
     from consumer.settings import (
         DeliverySettings,
         SchemaRegistrySettings,
         SchemasSettings,
         Settings,
     )
-    from consumer.timing import Clock
 
 VERSION = version("seg-consumer")
 

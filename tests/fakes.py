@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from consumer.checkpoint import decode, encode
-from consumer.lanes import Task
-from consumer.model import Partition, Record, SegCall
+from consumer.core.checkpoint import decode, encode
+from consumer.core.lanes import Task
+from consumer.core.model import Partition, Record, SegCall
 from consumer.seg.answers import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
-    from consumer.ledger import Checkpoint, Ledger
-    from consumer.model import DeadLetter
-    from consumer.ports import Listener
+    from consumer.core.ledger import Checkpoint, Ledger
+    from consumer.core.model import DeadLetter
+    from consumer.core.ports import Listener
 
 NOON_S: Final = 1_795_348_800.0
 """2026-11-22T12:00:00Z, when every `FakeClock` starts."""

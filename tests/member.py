@@ -10,8 +10,8 @@ import structlog
 
 from consumer.assignment import Assignment
 from consumer.backpressure import Backpressure, Bounds
-from consumer.errors import DeadLetterReason, PoisonError, UnavailableError
-from consumer.lanes import Lanes
+from consumer.core.errors import DeadLetterReason, PoisonError, UnavailableError
+from consumer.core.lanes import Lanes
 from consumer.metrics import Tally
 from consumer.pipeline import Pipeline, Stages
 from consumer.rebalance import Drain, Rebalance
@@ -29,7 +29,7 @@ from tests.fakes import P0, FakeClock, FakeDeadLetters, FakeSender, FakeSource
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
-    from consumer.model import Event, Partition
+    from consumer.core.model import Event, Partition
 
 POLICY = RetryPolicy(
     base_s=1.0, max_s=300.0, budget_s=14_400.0, max_attempts=10, retry_after_max_s=900.0

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import structlog
 
 from consumer.app import App
+from consumer.core.timing import SystemClock
 from consumer.kafka.produce import Outgoing
 from consumer.rotation import SecretFiles
 from consumer.settings import load
-from consumer.timing import SystemClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

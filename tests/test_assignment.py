@@ -17,15 +17,15 @@ from consumer.assignment import (
     SOONEST_S,
     Assignment,
 )
-from consumer.checkpoint import decode
-from consumer.ledger import Checkpoint, Ledger
+from consumer.core.checkpoint import decode
+from consumer.core.ledger import Checkpoint, Ledger
 from consumer.metrics import Tally
 from tests.fakes import P0, P1, FakeClock, FakeSource, a_record
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from consumer.model import Partition
+    from consumer.core.model import Partition
 
 INTERVAL_S = 1.0
 

@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from consumer.backpressure import PAUSE_AFTER_S, Backpressure, Bounds, InFlight
-from consumer.ledger import Ledger
+from consumer.core.ledger import Ledger
 from tests.fakes import P0, P1, FakeClock, FakeSource
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from consumer.ledger import Checkpoint
-    from consumer.model import Partition
+    from consumer.core.ledger import Checkpoint
+    from consumer.core.model import Partition
 
 BOUNDS = Bounds(records=10, window=20, lane=6, body_bytes=1_000)
 

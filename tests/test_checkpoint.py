@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from consumer.checkpoint import LIMIT_BYTES, SPAN_MAX, UnreadableError, decode, encode
-from consumer.ledger import Checkpoint
+from consumer.core.checkpoint import LIMIT_BYTES, SPAN_MAX, UnreadableError, decode, encode
+from consumer.core.ledger import Checkpoint
 
 
 def checkpoint_of(position: int, runs: list[int]) -> Checkpoint:
@@ -68,7 +68,7 @@ def test_unfinished_offsets_at_the_far_end_are_left_out() -> None:
 
 # Texts of version 2, for ever: a program that is rolled back reads what the newer one wrote.
 PLAIN = {
-    "2b0s": checkpoint_of(42, [0, 1, 1]),  # the picture in `consumer.ledger`
+    "2b0s": checkpoint_of(42, [0, 1, 1]),  # the picture in `consumer.core.ledger`
     "2r1p": checkpoint_of(9, [5]),
     "2re*": checkpoint_of(3, [127]),
     "2rfB^": checkpoint_of(3, [128]),

@@ -11,8 +11,8 @@ import orjson
 import pytest
 
 from consumer.cli import COMMANDS
+from consumer.core.errors import DeadLetterReason, IgnoredReason
 from consumer.demo.samples import SAMPLE
-from consumer.errors import DeadLetterReason, IgnoredReason
 from consumer.kafka.embedded import CONFIG, EmbeddedBroker
 from consumer.kafka.read import read_topic
 from consumer.settings import load

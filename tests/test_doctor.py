@@ -13,12 +13,12 @@ from click.testing import CliRunner
 from confluent_kafka import Consumer, TopicPartition
 
 from consumer.cli import cli
+from consumer.core.timing import SystemClock
 from consumer.doctor import Check, Name, State, diagnose
 from consumer.kafka.embedded import CONFIG, EmbeddedBroker
 from consumer.kafka.produce import Outgoing, TopicProducer
 from consumer.sandbox import Options, Sandbox
 from consumer.settings import load
-from consumer.timing import SystemClock
 from tests.avro.registry_stub import RegistryStub, running
 
 if TYPE_CHECKING:

@@ -8,12 +8,12 @@ import pytest
 
 from consumer.assignment import Assignment
 from consumer.backpressure import Backpressure, Bounds, InFlight
-from consumer.errors import DeadLetterReason
+from consumer.core.errors import DeadLetterReason
+from consumer.core.lanes import Lanes
+from consumer.core.ledger import Checkpoint, Ledger
+from consumer.core.model import DeadLetter
 from consumer.gauges import Gauged, refresh, refresh_lag
-from consumer.lanes import Lanes
-from consumer.ledger import Checkpoint, Ledger
 from consumer.metrics import Tally
-from consumer.model import DeadLetter
 from consumer.seg.breaker import Breaker, OpenReason
 from consumer.seg.delivery import Delivery
 from consumer.seg.limiter import Concurrency

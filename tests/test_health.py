@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import orjson
 import pytest
 
-from consumer.errors import StartError
+from consumer.core.errors import StartError
 from consumer.exposition import Metrics
 from consumer.health import Health, HealthServer, Status
 from consumer.metrics import Tally

@@ -11,8 +11,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from consumer.lanes import Lanes, Task
-from consumer.ledger import Ledger
+from consumer.core.lanes import Lanes, Task
+from consumer.core.ledger import Ledger
 from tests.fakes import a_task
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from consumer.checkpoint import decode, encode
-from consumer.ledger import Checkpoint, Ledger
+from consumer.core.checkpoint import decode, encode
+from consumer.core.ledger import Checkpoint, Ledger
 
 
 def read(ledger: Ledger, *offsets: int) -> list[bool]:

@@ -19,7 +19,7 @@ from consumer import logs
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from consumer.model import Value
+    from consumer.core.model import Value
 
 NOON_S = 1_795_348_800.0  # 2026-11-22T12:00:00Z
 

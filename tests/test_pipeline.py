@@ -13,7 +13,7 @@ import orjson
 import pytest
 
 from consumer.backpressure import Bounds
-from consumer.errors import DeadLetterReason, IgnoredReason
+from consumer.core.errors import DeadLetterReason, IgnoredReason
 from consumer.seg.breaker import BreakerState
 from consumer.seg.outbox import Batching
 from consumer.seg.rate import Rate

@@ -15,7 +15,7 @@ import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from consumer.timing import SystemClock
+from consumer.core.timing import SystemClock
 from tests.kafka_real.artifacts import KafkaUnavailableError, class_path, expected_here
 from tests.kafka_real.cluster import Kafka, RealKafka
 

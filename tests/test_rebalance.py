@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from consumer.checkpoint import decode
+from consumer.core.checkpoint import decode
 from tests.fakes import P0, P1, a_record, an_answer, take_all
 from tests.member import DRAIN_S, POISON, Member, ids_in, page
 

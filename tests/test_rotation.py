@@ -9,7 +9,7 @@ import pytest
 import structlog
 
 from consumer.avro.encoder import Encoder
-from consumer.errors import SettingsError
+from consumer.core.errors import SettingsError
 from consumer.kafka.embedded import CONFIG, EmbeddedBroker
 from consumer.kafka.produce import TopicProducer
 from consumer.rotation import LOOK_S, SecretFiles

@@ -13,7 +13,7 @@ from consumer.avro.compatibility import FieldReport, FieldState, check, readable
 from consumer.avro.encoder import Encoder
 from consumer.avro.schemas import folder
 from consumer.cli import cli
-from consumer.errors import DeadLetterReason, PoisonError
+from consumer.core.errors import DeadLetterReason, PoisonError
 from tests.avro.registry_stub import RegistryStub, running
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from consumer.errors import SettingsError
+from consumer.core.errors import SettingsError
 from consumer.settings import SettingDoc, Settings, describe, load, render
 from consumer.settings.passthrough import _OWN_SETTING
 

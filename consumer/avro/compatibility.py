@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from consumer.avro.plan import FIELDS, INSTANTS, OBJECTS, canonical, converter, parsed
 from consumer.avro.rewrite import Rewriter, fields_of
-from consumer.errors import PoisonError
+from consumer.core.errors import PoisonError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -17,13 +17,13 @@ from consumer.avro.flat import UNUSUAL
 from consumer.avro.plan import make_plan
 from consumer.avro.schemas import index, read
 from consumer.avro.values import open_object
-from consumer.errors import DeadLetterReason, PoisonError, StartError
+from consumer.core.errors import DeadLetterReason, PoisonError, StartError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from consumer.avro.plan import Plan
-    from consumer.model import Event, Value
+    from consumer.core.model import Event, Value
 
     Raw: TypeAlias = dict[str, Any]  # whatever the writer's schema says
 

@@ -17,12 +17,12 @@ from fastavro import parse_schema, schemaless_writer
 from consumer.avro import framing
 from consumer.avro.plan import INSTANTS, OBJECTS
 from consumer.avro.schemas import CANONICAL, folder, rabin, read
-from consumer.errors import DeadLetterReason, PoisonError
+from consumer.core.errors import DeadLetterReason, PoisonError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from consumer.model import Value
+    from consumer.core.model import Value
 
 EXTRA: Final = "extra"
 

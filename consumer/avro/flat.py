@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from consumer.avro.values import Node
-    from consumer.model import Event
+    from consumer.core.model import Event
 
     FlatReader = Callable[[bytes, int], Event]
     """Takes a value and where the datum starts in it."""

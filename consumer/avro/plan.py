@@ -11,7 +11,7 @@ from fastavro import parse_schema
 from consumer.avro import flat
 from consumer.avro.rewrite import Rewriter, fields_of, unusable
 from consumer.avro.values import as_instant, as_is, as_object, as_value
-from consumer.model import Event
+from consumer.core.model import Event
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

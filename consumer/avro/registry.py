@@ -16,12 +16,12 @@ from urllib.parse import quote
 import orjson
 
 from consumer.avro.rest import DEPENDENCY, URL_SETTING, Rest
-from consumer.errors import DeadLetterReason, PoisonError, StartError, UnavailableError
+from consumer.core.errors import DeadLetterReason, PoisonError, StartError, UnavailableError
 
 if TYPE_CHECKING:
     from consumer.avro.rest import Access, Answer
-    from consumer.model import Value
-    from consumer.timing import Clock
+    from consumer.core.model import Value
+    from consumer.core.timing import Clock
 
 UNKNOWN_FOR_S: Final = 60.0
 """How long an unknown id is not asked for again."""

@@ -17,10 +17,10 @@ from urllib3 import PoolManager
 from urllib3.exceptions import HTTPError, SSLError
 from urllib3.util import Timeout, parse_url
 
-from consumer.errors import UnavailableError
+from consumer.core.errors import UnavailableError
 
 if TYPE_CHECKING:
-    from consumer.model import Object
+    from consumer.core.model import Object
 
 DEPENDENCY: Final = "schema_registry"
 URL_SETTING: Final = "SEG_SCHEMA_REGISTRY__URL"

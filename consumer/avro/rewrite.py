@@ -19,7 +19,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
 from consumer.avro.values import FIELD, TOO_DEEP, as_is, as_value
-from consumer.errors import DeadLetterReason, PoisonError
+from consumer.core.errors import DeadLetterReason, PoisonError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, cast
 import orjson
 from fastavro.schema import fingerprint, to_parsing_canonical_form
 
-from consumer.errors import StartError
+from consumer.core.errors import StartError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -29,12 +29,12 @@ from typing import TYPE_CHECKING, Final, TypeAlias, cast
 import orjson
 from fastavro.read import LOGICAL_READERS
 
-from consumer.errors import DeadLetterReason, PoisonError
+from consumer.core.errors import DeadLetterReason, PoisonError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from consumer.model import Object, Value
+    from consumer.core.model import Object, Value
 
     Reader = Callable[..., Value]
 

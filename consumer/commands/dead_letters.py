@@ -15,7 +15,7 @@ from rich.table import Table
 from consumer.avro.decoder import Decoder
 from consumer.avro.schemas import folder
 from consumer.cli import NEEDS_NO_SEG, load_settings
-from consumer.errors import ConsumerError, DeadLetterReason, PoisonError
+from consumer.core.errors import ConsumerError, DeadLetterReason, PoisonError
 from consumer.kafka.dead_letters import topic_of
 from consumer.kafka.letters import Letter, Wanted, read_letters, revived
 from consumer.kafka.produce import TopicProducer
@@ -23,7 +23,7 @@ from consumer.kafka.produce import TopicProducer
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from consumer.model import Object
+    from consumer.core.model import Object
     from consumer.settings import Settings
 
 DATES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"]

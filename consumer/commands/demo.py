@@ -13,15 +13,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from consumer import logs
 from consumer.app import App
+from consumer.core.errors import ConsumerError
+from consumer.core.timing import SystemClock
 from consumer.demo import WEBSITE_ID
 from consumer.demo.samples import FAULTS, SAMPLE, Sample, damaged, samples
 from consumer.demo.show import dead_reasons, summary, table
-from consumer.errors import ConsumerError
 from consumer.kafka.embedded import CONFIG, EmbeddedBroker
 from consumer.kafka.produce import TopicProducer
 from consumer.sandbox import Options, Sandbox
 from consumer.settings import Settings, load
-from consumer.timing import SystemClock
 
 if TYPE_CHECKING:
     from consumer.metrics import Tally

@@ -11,9 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from consumer.cli import load_settings
+from consumer.core.errors import SettingsError
+from consumer.core.timing import SystemClock
 from consumer.doctor import State, diagnose, unset
-from consumer.errors import SettingsError
-from consumer.timing import SystemClock
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,13 +10,13 @@ from rich.console import Console
 from consumer.avro.encoder import Encoder
 from consumer.cli import NEEDS_NO_SEG, load_settings
 from consumer.commands.translate import read_call
-from consumer.errors import ConsumerError, PoisonError
+from consumer.core.errors import ConsumerError, PoisonError
 from consumer.kafka.produce import Outgoing, TopicProducer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from consumer.model import Object
+    from consumer.core.model import Object
 
 PROGRESS_EVERY = 1_000
 

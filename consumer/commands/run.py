@@ -11,8 +11,8 @@ import click
 from consumer import logs, process
 from consumer.app import App
 from consumer.cli import load_settings
+from consumer.core.timing import SystemClock
 from consumer.rotation import SecretFiles
-from consumer.timing import SystemClock
 
 
 @click.command("run")

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 import orjson
 
+from consumer.core.errors import SettingsError
 from consumer.demo import WEBSITE_ID
-from consumer.errors import SettingsError
 from consumer.sandbox import Fault, Options, serve
 from consumer.sandbox.rules import read_faults
 

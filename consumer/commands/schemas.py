@@ -14,8 +14,8 @@ from rich.text import Text
 from consumer.avro.compatibility import FieldState, check, readable
 from consumer.avro.schemas import CANONICAL, folder, read
 from consumer.cli import NEEDS_NO_SEG, load_settings
-from consumer.errors import ConsumerError, PoisonError, StartError
-from consumer.timing import SystemClock
+from consumer.core.errors import ConsumerError, PoisonError, StartError
+from consumer.core.timing import SystemClock
 from consumer.wiring import registry_of
 
 if TYPE_CHECKING:

@@ -10,12 +10,12 @@ import orjson
 from consumer.avro.decoder import Decoder
 from consumer.avro.encoder import Encoder
 from consumer.avro.schemas import folder
-from consumer.errors import DeadLetterReason, PoisonError
-from consumer.model import Ignored
+from consumer.core.errors import DeadLetterReason, PoisonError
+from consumer.core.model import Ignored
 from consumer.translate import Translator
 
 if TYPE_CHECKING:
-    from consumer.model import Object
+    from consumer.core.model import Object
 
 
 @click.command("translate")

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from consumer.avro.encoder import Encoder
 from consumer.commands.produce import key_of
 from consumer.commands.translate import read_call
-from consumer.errors import ConsumerError, PoisonError
+from consumer.core.errors import ConsumerError, PoisonError
 from consumer.kafka.produce import Outgoing
 from consumer.sandbox import Fault, Match
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from consumer.model import Object
+    from consumer.core.model import Object
 
 SAMPLE = Path(__file__).with_name("sample.jsonl")
 

@@ -9,19 +9,19 @@ from rich.table import Table
 
 from consumer.avro.decoder import Decoder
 from consumer.avro.schemas import folder
+from consumer.core.errors import IgnoredReason
+from consumer.core.model import Ignored
 from consumer.demo.samples import INDEX_HEADER
-from consumer.errors import IgnoredReason
 from consumer.kafka.dead_letters import PREFIX, topic_of
 from consumer.kafka.read import read_topic
-from consumer.model import Ignored
 from consumer.translate import Translator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from consumer.core.model import Object
     from consumer.demo.samples import Sample
     from consumer.metrics import Tally
-    from consumer.model import Object
     from consumer.sandbox import Accepted
     from consumer.settings import Settings
 

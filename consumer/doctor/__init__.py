@@ -20,8 +20,8 @@ from consumer.doctor.seg import check_seg
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from consumer.core.timing import Clock
     from consumer.settings import Settings
-    from consumer.timing import Clock
 
 __all__ = ["Check", "Name", "State", "diagnose", "unset"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from consumer.core.errors import StartError
 from consumer.doctor.report import Check, Name, State, judged, skipped
-from consumer.errors import StartError
 from consumer.kafka.dead_letters import topic_of
 from consumer.kafka.inspect import Cluster
 from consumer.kafka.reach import Stage, UnreachableError
@@ -15,10 +15,10 @@ from consumer.kafka.start import matching
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from consumer.core.timing import Clock
     from consumer.kafka.inspect import Standing
     from consumer.kafka.rights import Topic
     from consumer.settings import KafkaSettings, Settings
-    from consumer.timing import Clock
 
 PATIENCE_S: Final = 5.0
 """A person waits for the answer."""

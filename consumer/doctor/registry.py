@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from consumer.avro.compatibility import FieldState, check
+from consumer.core.errors import PoisonError, StartError, UnavailableError
 from consumer.doctor.report import Check, Name, State, judged, skipped
-from consumer.errors import PoisonError, StartError, UnavailableError
 from consumer.wiring import decoder_of, registry_of
 
 if TYPE_CHECKING:
     from consumer.avro.registry import Registry
+    from consumer.core.timing import Clock
     from consumer.settings import Settings
-    from consumer.timing import Clock
 
 
 def check_registry(settings: Settings, clock: Clock) -> list[Check]:

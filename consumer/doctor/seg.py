@@ -9,8 +9,8 @@ from consumer.seg.probe import Verdict, probe
 from consumer.wiring import client_options
 
 if TYPE_CHECKING:
+    from consumer.core.timing import Clock
     from consumer.settings import DeliverySettings
-    from consumer.timing import Clock
 
 SKEW_S: Final = 30.0
 """Beyond it certificates, tokens and the events' times begin to go wrong."""

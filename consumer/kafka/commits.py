@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 
 from confluent_kafka import KafkaException
 
+from consumer.core.model import Partition
 from consumer.kafka.problems import code_of
 from consumer.kafka.records import offsets_of
-from consumer.model import Partition
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping
 
     from confluent_kafka import Consumer, KafkaError, TopicPartition
 
-    from consumer.ledger import Checkpoint
-    from consumer.ports import Listener
+    from consumer.core.ledger import Checkpoint
+    from consumer.core.ports import Listener
 
 
 class Commits:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from confluent_kafka import KafkaException
 
-from consumer.errors import SettingsError
+from consumer.core.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
     from structlog.typing import FilteringBoundLogger
 
+    from consumer.core.model import DeadLetter, Headers
+    from consumer.core.timing import Clock
     from consumer.metrics import Tally
-    from consumer.model import DeadLetter, Headers
     from consumer.settings import DeadLetterSettings, KafkaSettings
-    from consumer.timing import Clock
 
 PREFIX = "seg-dlq-"
 """What the name of every header begins with that is ours."""

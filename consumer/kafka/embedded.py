@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self
 
 import orjson
 
-from consumer.errors import StartError
+from consumer.core.errors import StartError
 
 if TYPE_CHECKING:
     from types import TracebackType

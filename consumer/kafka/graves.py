@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.cimpl import NewTopic
 
-from consumer.errors import StartError
+from consumer.core.errors import StartError
 from consumer.kafka.inspect import ATTEMPT_S, Cluster
 from consumer.kafka.problems import code_of
 from consumer.kafka.rights import grave_problem
@@ -21,9 +21,9 @@ from consumer.kafka.rights import grave_problem
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
+    from consumer.core.timing import Clock
     from consumer.metrics import Tally
     from consumer.settings import DeadLetterSettings, KafkaSettings
-    from consumer.timing import Clock
 
 HEADERS_BYTES = 65_536
 """What the headers of a dead letter may add to a record."""

@@ -14,12 +14,12 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient, ConfigResource, OffsetSpec, ResourceType
 
-from consumer.errors import StartError
+from consumer.core.errors import StartError
+from consumer.core.model import Partition
 from consumer.kafka.config import admin_config, make
 from consumer.kafka.problems import code_of
 from consumer.kafka.reach import reach
 from consumer.kafka.rights import Rights, Topic
-from consumer.model import Partition
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from confluent_kafka.admin import AclOperation, TopicMetadata
 
+    from consumer.core.timing import Clock
     from consumer.settings import KafkaSettings
-    from consumer.timing import Clock
 
 ASK_TIMEOUT_S: Final = 30.0
 ATTEMPT_S = 10.0

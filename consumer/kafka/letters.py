@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from consumer.core.model import Partition, Record
 from consumer.kafka.dead_letters import PREFIX
 from consumer.kafka.produce import Outgoing
 from consumer.kafka.read import read_topic
-from consumer.model import Partition, Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
-from consumer.checkpoint import UnreadableError, decode
-from consumer.errors import StartError
+from consumer.core.checkpoint import UnreadableError, decode
+from consumer.core.errors import StartError
+from consumer.core.ledger import Checkpoint
+from consumer.core.model import Partition
 from consumer.kafka.patience import patiently
 from consumer.kafka.problems import code_of
 from consumer.kafka.records import place_of
-from consumer.ledger import Checkpoint
-from consumer.model import Partition
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from confluent_kafka import KafkaError, KafkaException
 
-from consumer.errors import StartError
+from consumer.core.errors import StartError
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger

@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException
 
-from consumer.errors import StartError
+from consumer.core.errors import StartError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from confluent_kafka.admin import AdminClient, TopicMetadata
 
+    from consumer.core.timing import Clock
     from consumer.settings import KafkaSettings
-    from consumer.timing import Clock
 
 SURE_AFTER_S: Final = 1.0
 """A refused login or certificate that is refused again until then is no accident."""

@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING, cast
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from consumer.errors import StartError
+from consumer.core.errors import StartError
+from consumer.core.model import Partition
 from consumer.kafka.config import client_config, make
 from consumer.kafka.patience import patiently
 from consumer.kafka.problems import code_of
 from consumer.kafka.records import record_of
-from consumer.model import Partition
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from consumer.core.model import Record
     from consumer.kafka.config import Config
-    from consumer.model import Record
     from consumer.settings import KafkaSettings
 
 ASK_TIMEOUT_S = 30.0

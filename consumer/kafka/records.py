@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, TopicPartition
 
-from consumer.checkpoint import encode
-from consumer.model import Partition, Record
+from consumer.core.checkpoint import encode
+from consumer.core.model import Partition, Record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from confluent_kafka import Message
 
-    from consumer.ledger import Checkpoint
+    from consumer.core.ledger import Checkpoint
 
 _new = tuple.__new__  # half the time of a named tuple's own, which only unpacks its arguments
 

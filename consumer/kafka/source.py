@@ -21,7 +21,7 @@ from confluent_kafka import (
     libversion,
 )
 
-from consumer.errors import StartError
+from consumer.core.errors import StartError
 from consumer.kafka.commits import Commits
 from consumer.kafka.config import consumer_config, is_cooperative, make, subscription
 from consumer.kafka.pauses import Pauses
@@ -34,10 +34,10 @@ if TYPE_CHECKING:
 
     from structlog.typing import FilteringBoundLogger
 
-    from consumer.ledger import Checkpoint
+    from consumer.core.ledger import Checkpoint
+    from consumer.core.model import Partition, Record
+    from consumer.core.ports import Listener
     from consumer.metrics import Tally
-    from consumer.model import Partition, Record
-    from consumer.ports import Listener
     from consumer.settings import KafkaSettings
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from consumer.errors import StartError
+from consumer.core.errors import StartError
 from consumer.kafka.config import NO_DEAD_LETTERS
 from consumer.kafka.dead_letters import topic_of
 from consumer.kafka.graves import create
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from structlog.typing import FilteringBoundLogger
 
+    from consumer.core.timing import Clock
     from consumer.settings import DeadLetterSettings, KafkaSettings
-    from consumer.timing import Clock
 
 
 def check_start(

@@ -15,7 +15,7 @@ from urllib.parse import parse_qs
 
 import orjson
 
-from consumer.errors import SettingsError
+from consumer.core.errors import SettingsError
 from consumer.sandbox.options import ADMIN
 from consumer.sandbox.rules import read_faults
 from consumer.sandbox.wire import JSON, Answer, json_answer, refusal
@@ -23,7 +23,7 @@ from consumer.sandbox.wire import JSON, Answer, json_answer, refusal
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from consumer.model import Object
+    from consumer.core.model import Object
     from consumer.sandbox.faults import Faults
     from consumer.sandbox.options import Options
     from consumer.sandbox.store import Accepted, Store

@@ -10,7 +10,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
-from consumer.errors import ConsumerError
+from consumer.core.errors import ConsumerError
 from consumer.sandbox.vocabulary import (
     ALIAS,
     CALL,
@@ -25,7 +25,7 @@ from consumer.sandbox.vocabulary import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from consumer.model import Object, Value
+    from consumer.core.model import Object, Value
     from consumer.sandbox.vocabulary import Kind, Vocabulary
 
 

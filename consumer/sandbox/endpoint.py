@@ -21,7 +21,7 @@ from consumer.sandbox.wire import JSON, Answer, Trouble, json_answer, refusal
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from consumer.model import Object, Value
+    from consumer.core.model import Object, Value
     from consumer.sandbox.faults import Faults
     from consumer.sandbox.options import Options
     from consumer.sandbox.store import Store

@@ -19,8 +19,8 @@ from consumer.sandbox.wire import Answer, Delayed, Trouble, refusal
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from consumer.model import Object
-    from consumer.timing import Clock
+    from consumer.core.model import Object
+    from consumer.core.timing import Clock
 
 _PRETENCE = Answer(HTTPStatus.OK, b'{"accepted":1,"doubles":0}')
 """The answer that is spoiled where nothing was accepted: who trusts half of it loses a call."""

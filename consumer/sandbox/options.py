@@ -6,7 +6,7 @@ import ipaddress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from consumer.errors import SettingsError
+from consumer.core.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from consumer.errors import SettingsError
+from consumer.core.errors import SettingsError
 from consumer.sandbox.faults import Fault, Match
 from consumer.sandbox.vocabulary import json_type
 from consumer.sandbox.wire import Trouble
 
 if TYPE_CHECKING:
-    from consumer.model import Object, Value
+    from consumer.core.model import Object, Value
 
 T = TypeVar("T", str, int, bool)
 _EXPECTED = {str: "a string", int: "a whole number", bool: "a boolean"}

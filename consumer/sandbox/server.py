@@ -11,7 +11,8 @@ from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from consumer.errors import StartError
+from consumer.core.errors import StartError
+from consumer.core.timing import SystemClock
 from consumer.sandbox.admin import Admin
 from consumer.sandbox.endpoint import Endpoint
 from consumer.sandbox.faults import Faults
@@ -20,14 +21,13 @@ from consumer.sandbox.page import page
 from consumer.sandbox.protocol import Connection
 from consumer.sandbox.store import Store
 from consumer.sandbox.wire import refusal
-from consumer.timing import SystemClock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+    from consumer.core.timing import Clock
     from consumer.sandbox.options import Options
     from consumer.sandbox.wire import Answer, Delayed, Request
-    from consumer.timing import Clock
 
 _BACKLOG = 4096
 

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from consumer.model import Object
-    from consumer.timing import Clock
+    from consumer.core.model import Object
+    from consumer.core.timing import Clock
 
 _SURE_KEYS = 500_000
 

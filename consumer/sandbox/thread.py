@@ -7,8 +7,8 @@ import threading
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar
 
+from consumer.core.timing import SystemClock
 from consumer.sandbox.server import Site, listening
-from consumer.timing import SystemClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -24,7 +24,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from consumer.lanes import Task
+    from consumer.core.lanes import Task
 
 
 class Batch:

@@ -18,8 +18,8 @@ from consumer.seg.pools import Pools
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from consumer.core.timing import Clock
     from consumer.seg.pools import Pool
-    from consumer.timing import Clock
 
 ANSWER_BYTES = 64 * 1024
 """The most of an answer that is read; Seg's own are a few dozen bytes."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from consumer.errors import DeadLetterReason, IgnoredReason
+from consumer.core.errors import DeadLetterReason, IgnoredReason
 from consumer.seg.answers import THROTTLED, TOO_MANY_REQUESTS, Answer, AnswerClass, classify
 from consumer.seg.batch import Batch, call_key
 from consumer.seg.breaker import BreakerState, OpenReason
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from random import Random
 
-    from consumer.lanes import Lanes, Task
-    from consumer.ledger import Ledger
+    from consumer.core.lanes import Lanes, Task
+    from consumer.core.ledger import Ledger
+    from consumer.core.timing import Clock
     from consumer.seg.breaker import Breaker
     from consumer.seg.limiter import Concurrency
     from consumer.seg.outbox import Outbox
     from consumer.seg.ports import Answered, Observer, Sender
     from consumer.seg.rate import Rate
     from consumer.seg.retry import RetryPolicy
-    from consumer.timing import Clock
 
 HALVE_AFTER = 3
 """Failures of a batch alone after which it is halved, to find the one call that Seg trips over."""

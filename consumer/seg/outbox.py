@@ -19,7 +19,7 @@ from consumer.seg.batch import Batch
 if TYPE_CHECKING:
     from random import Random
 
-    from consumer.lanes import Lanes
+    from consumer.core.lanes import Lanes
 
 
 class Batching(NamedTuple):

@@ -24,7 +24,7 @@ import pycurl
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from consumer.timing import Clock
+    from consumer.core.timing import Clock
 
 POOL_TRANSFERS = 16
 """In smaller pools more turns are needed, in larger ones each looks at more in vain."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
 if TYPE_CHECKING:
-    from consumer.errors import DeadLetterReason, IgnoredReason
-    from consumer.lanes import Task
+    from consumer.core.errors import DeadLetterReason, IgnoredReason
+    from consumer.core.lanes import Task
     from consumer.seg.answers import Answer, AnswerClass
 
 

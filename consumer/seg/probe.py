@@ -10,8 +10,8 @@ from consumer.seg.answers import AnswerClass, classify
 from consumer.seg.client import head
 
 if TYPE_CHECKING:
+    from consumer.core.timing import Clock
     from consumer.seg.client import ClientOptions
-    from consumer.timing import Clock
 
 _NO_HEAD: Final = frozenset({400, 405, 411, 415, 501})
 """What a server answers that takes POST alone, or that misses the body."""

@@ -14,7 +14,7 @@ import yaml
 from pydantic import ValidationError
 from pydantic_settings import EnvSettingsSource
 
-from consumer.errors import SettingsError
+from consumer.core.errors import SettingsError
 from consumer.settings.describe import describe
 from consumer.settings.kinds import PREFIX, variable
 from consumer.settings.model import Settings

@@ -10,7 +10,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, ValidationInfo
 
-from consumer.model import Value
+from consumer.core.model import Value
 from consumer.settings.kinds import Expected
 
 _OBJECT = "a JSON object of librdkafka's settings"

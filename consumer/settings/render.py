@@ -11,7 +11,7 @@ from consumer.settings.describe import describe
 from consumer.settings.passthrough import masked as masked_config
 
 if TYPE_CHECKING:
-    from consumer.model import Value
+    from consumer.core.model import Value
     from consumer.settings.model import Settings
 
 

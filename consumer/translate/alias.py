@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from consumer.translate.readers import address
 
 if TYPE_CHECKING:
-    from consumer.model import Event, Object
+    from consumer.core.model import Event, Object
 
 
 def joins_addresses(event: Event) -> bool:

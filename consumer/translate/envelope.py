@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Final
 
 import orjson
 
-from consumer.errors import DeadLetterReason, PoisonError
+from consumer.core.errors import DeadLetterReason, PoisonError
 from consumer.translate.readers import BadValueError, address
 from consumer.translate.tables import TIMESTAMPS
 
 if TYPE_CHECKING:
-    from consumer.model import Event, Object, Value
+    from consumer.core.model import Event, Object, Value
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MS_A_DAY: Final = 86_400_000

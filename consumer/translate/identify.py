@@ -23,7 +23,7 @@ from consumer.translate.rewrite import pass_on, rewrite, split
 from consumer.translate.tables import TRAITS
 
 if TYPE_CHECKING:
-    from consumer.model import Event, Object
+    from consumer.core.model import Event, Object
 
 _SIGNS: Final = re.compile(r"\W+")
 _HUMP: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")

@@ -14,7 +14,7 @@ from consumer.translate.rewrite import dig, path
 from consumer.translate.tables import PAGE, PAGE_OF_TRACK
 
 if TYPE_CHECKING:
-    from consumer.model import Event, Object
+    from consumer.core.model import Event, Object
 
 _PAGE: Final = tuple((row.key, row.read, tuple(map(path, row.sources))) for row in PAGE)
 _TAKEN: Final = frozenset(way[1] for _, _, ways in _PAGE for way in ways if way[0] == "properties")

@@ -12,12 +12,12 @@ from decimal import Decimal, InvalidOperation
 from math import isfinite
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from consumer.errors import DeadLetterReason
+from consumer.core.errors import DeadLetterReason
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from consumer.model import Value
+    from consumer.core.model import Value
 
 Reader: TypeAlias = "Callable[[Value], Value]"
 """Takes what a source holds, present and not null, and returns what Seg gets."""

@@ -17,14 +17,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
-from consumer.errors import DeadLetterReason
+from consumer.core.errors import DeadLetterReason
 from consumer.translate.plans import Plans
 from consumer.translate.readers import BadValueError, gather, unlike
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from consumer.model import Event, Object, Value
+    from consumer.core.model import Event, Object, Value
     from consumer.translate.plans import Names
     from consumer.translate.readers import Reader
 

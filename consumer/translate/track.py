@@ -16,7 +16,7 @@ from consumer.translate.tables import BASKET_LINE, ORDER_PLACED, PRODUCT_VIEW, R
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from consumer.model import Event, Object
+    from consumer.core.model import Event, Object
     from consumer.translate.rewrite import Fill, Table
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from consumer.errors import DeadLetterReason, IgnoredReason, PoisonError
-from consumer.model import Ignored, SegCall
+from consumer.core.errors import DeadLetterReason, IgnoredReason, PoisonError
+from consumer.core.model import Ignored, SegCall
 from consumer.translate.alias import alias, joins_addresses
 from consumer.translate.envelope import envelope, keep_others, occurred_at_ms, to_json
 from consumer.translate.identify import identify, is_anonymous
@@ -15,7 +15,7 @@ from consumer.translate.tables import EVENTS, PRIMARY_EVENTS
 from consumer.translate.track import TRACKS
 
 if TYPE_CHECKING:
-    from consumer.model import Event, Object
+    from consumer.core.model import Event, Object
     from consumer.translate.rewrite import Fill
 
 _DISABLED: Final = Ignored(IgnoredReason.INTEGRATION_DISABLED)

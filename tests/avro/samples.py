@@ -13,13 +13,13 @@ from fastavro import parse_schema, schemaless_writer
 from consumer.avro.decoder import Decoder
 from consumer.avro.framing import confluent
 from consumer.avro.schemas import CANONICAL, folder
-from consumer.errors import DeadLetterReason, PoisonError
+from consumer.core.errors import DeadLetterReason, PoisonError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from consumer.errors import UnavailableError
-    from consumer.model import Event, Object, Value
+    from consumer.core.errors import UnavailableError
+    from consumer.core.model import Event, Object, Value
 
 WRITERS = Path(__file__).parent / "writers"
 CANONICAL_TEXT = (folder() / CANONICAL).read_text(encoding="utf-8")

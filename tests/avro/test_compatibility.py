@@ -10,7 +10,7 @@ from fastavro import parse_schema, schemaless_writer
 
 from consumer.avro import framing
 from consumer.avro.compatibility import FieldState, check
-from consumer.errors import PoisonError
+from consumer.core.errors import PoisonError
 from tests.avro.samples import Registered, decoder
 
 KINDS: dict[str, tuple[object, object]] = {

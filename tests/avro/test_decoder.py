@@ -9,7 +9,7 @@ import pytest
 from consumer.avro.decoder import Decoder
 from consumer.avro.framing import confluent, single_object
 from consumer.avro.schemas import folder, rabin
-from consumer.errors import DeadLetterReason, PoisonError, StartError, UnavailableError
+from consumer.core.errors import DeadLetterReason, PoisonError, StartError, UnavailableError
 from tests.avro.samples import (
     CALL,
     CANONICAL_TEXT,

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from consumer.avro.encoder import Encoder
 from consumer.avro.plan import INSTANTS, OBJECTS, TEXTS
-from consumer.errors import DeadLetterReason, PoisonError
+from consumer.core.errors import DeadLetterReason, PoisonError
 from tests.avro.samples import CALL, CANONICAL_TEXT, Registered, decoder
 
 if TYPE_CHECKING:
-    from consumer.model import Object, Value
+    from consumer.core.model import Object, Value
 
 ENCODE = Encoder()
 DECODE = decoder()

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from consumer.avro.decoder import _read_carefully
 from consumer.avro.flat import UNUSUAL
 from consumer.avro.plan import make_plan
-from consumer.errors import PoisonError
+from consumer.core.errors import PoisonError
 from tests.avro.samples import CALL, CANONICAL_TEXT, TYPED_TEXT, datum, record
 
 if TYPE_CHECKING:
     from consumer.avro.flat import FlatReader
-    from consumer.model import Event
+    from consumer.core.model import Event
 
 OBJECTS = ("properties", "traits", "context", "integrations")
 ODD_TEXT = record(

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consumer.avro.framing import confluent
-from consumer.errors import DeadLetterReason, PoisonError
+from consumer.core.errors import DeadLetterReason, PoisonError
 from tests.avro.samples import (
     CALL,
     CANONICAL_TEXT,
@@ -173,7 +173,7 @@ def test_depth_without_end_is_too_deep() -> None:
 def test_depth_kills_no_process() -> None:
     """Depth is refused in a process of its own too: a C stack that overflows has no exception."""
     code = """
-from consumer.errors import PoisonError
+from consumer.core.errors import PoisonError
 from tests.avro.samples import read_bytes, record
 link = {"type": "record", "name": "L", "fields": [{"name": "n", "type": ["null", "L"]}]}
 try:

@@ -13,7 +13,7 @@ from fastavro import parse_schema, schemaless_reader
 
 from consumer.avro.framing import confluent
 from consumer.avro.plan import make_plan
-from consumer.errors import DeadLetterReason, PoisonError
+from consumer.core.errors import DeadLetterReason, PoisonError
 from tests.avro.samples import (
     CALL,
     CANONICAL_TEXT,

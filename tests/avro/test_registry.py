@@ -10,7 +10,7 @@ import pytest
 
 from consumer.avro.registry import Registry
 from consumer.avro.rest import MAX_ANSWER_BYTES, Access
-from consumer.errors import DeadLetterReason, PoisonError, StartError, UnavailableError
+from consumer.core.errors import DeadLetterReason, PoisonError, StartError, UnavailableError
 from tests.avro.registry_stub import RegistryStub, running
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import pytest
 
 from consumer.avro import schemas
 from consumer.avro.plan import ALIASES, FIELDS
-from consumer.errors import StartError
+from consumer.core.errors import StartError
 from tests.avro.samples import CANONICAL_TEXT, TYPED_TEXT
 
 if TYPE_CHECKING:

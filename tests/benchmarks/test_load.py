@@ -15,12 +15,12 @@ from benchmarks.load import SCHEMA_IDS, TYPED, Load, records
 from benchmarks.peers.translation import translate
 from consumer.avro.decoder import Decoder
 from consumer.avro.schemas import CANONICAL, folder
-from consumer.model import Ignored
+from consumer.core.model import Ignored
 from consumer.translate import Translator
 from tests.avro.samples import Registered
 
 if TYPE_CHECKING:
-    from consumer.model import SegCall
+    from consumer.core.model import SegCall
 
 EVENTS: Final = 4_000
 HEADER_BYTES: Final = 5

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from benchmarks.sink import SinkProcess
-from consumer.timing import SystemClock
+from consumer.core.timing import SystemClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

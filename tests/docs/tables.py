@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from consumer.errors import DeadLetterReason, IgnoredReason
+from consumer.core.errors import DeadLetterReason, IgnoredReason
 from consumer.metrics import declarations
 from consumer.seg.answers import STATUSES, AnswerClass, classify
 from consumer.settings import describe

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, NamedTuple
 import orjson
 import structlog
 
+from consumer.core.ledger import Checkpoint, Ledger
+from consumer.core.timing import SystemClock
 from consumer.kafka.produce import Outgoing, TopicProducer
 from consumer.kafka.source import KafkaSource
-from consumer.ledger import Checkpoint, Ledger
 from consumer.metrics import Tally
 from consumer.settings import load
-from consumer.timing import SystemClock
 from tests.kafka.brokers import LIMIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
-    from consumer.model import Partition, Record
+    from consumer.core.model import Partition, Record
     from consumer.settings import Settings
     from tests.kafka.brokers import Broker
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.error import HTTPError
 
-from consumer.timing import SystemClock
+from consumer.core.timing import SystemClock
 from tests.kafka.brokers import LIMIT_S
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from confluent_kafka import Consumer, TopicPartition
 
 from consumer.avro.encoder import Encoder
-from consumer.checkpoint import decode
+from consumer.core.checkpoint import decode
 from consumer.kafka.produce import Outgoing, TopicProducer
 from consumer.kafka.read import read_topic
 from consumer.sandbox import Fault, Options, Sandbox, Trouble, read_journal
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from consumer.ledger import Checkpoint
-    from consumer.model import Headers, Object
+    from consumer.core.ledger import Checkpoint
+    from consumer.core.model import Headers, Object
     from tests.kafka.brokers import Broker
 
 USERS = 30

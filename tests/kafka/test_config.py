@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from confluent_kafka import Consumer, Producer
 
-from consumer.errors import SettingsError
+from consumer.core.errors import SettingsError
 from consumer.kafka.config import (
     client_config,
     consumer_config,

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 import pytest
 
 from consumer.assignment import HOLD_S
+from consumer.core.timing import SystemClock
 from consumer.sandbox import Sandbox
-from consumer.timing import SystemClock
 from tests.kafka.bomb import STAGES
 from tests.kafka.conftest import SOAK
 from tests.kafka.member import PROTOCOLS

@@ -8,12 +8,12 @@ import orjson
 import pytest
 from confluent_kafka import KafkaError
 
-from consumer.errors import StartError
+from consumer.core.errors import StartError
+from consumer.core.model import Partition
 from consumer.kafka.dead_letters import PREFIX, RETRY_AFTER_S
 from consumer.kafka.letters import COUNT_HEADER, FROM_HEADER, Wanted, read_letters, revived
 from consumer.kafka.produce import TopicProducer
 from consumer.kafka.read import read_topic
-from consumer.model import Partition
 from tests.kafka.brokers import Broker, Embedded, Real
 from tests.kafka.member import until
 from tests.kafka.program import eventually, pause
@@ -21,7 +21,7 @@ from tests.kafka.program import eventually, pause
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from consumer.model import Headers
+    from consumer.core.model import Headers
     from tests.kafka.member import Member
     from tests.kafka.writer import Writer
     from tests.kafka_real.cluster import Kafka

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from consumer.errors import StartError
+from consumer.core.errors import StartError
 from consumer.kafka.embedded import EmbeddedBroker
 from tests.kafka.brokers import LIMIT_S
 from tests.kafka.program import ROOT

@@ -13,11 +13,11 @@ import orjson
 import pytest
 from confluent_kafka import KafkaError
 
-from consumer.errors import StartError
+from consumer.core.errors import StartError
+from consumer.core.model import Partition
 from consumer.kafka import positions, records
 from consumer.kafka import produce as produce_module
 from consumer.kafka.produce import Outgoing, TopicProducer
-from consumer.model import Partition
 from consumer.sandbox import Sandbox
 from tests.kafka.brokers import Embedded, committed
 from tests.kafka.member import PROTOCOLS, Said, fill, produce, settings_for, turns, until

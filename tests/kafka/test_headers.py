@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from consumer.errors import DeadLetterReason
+from consumer.core.errors import DeadLetterReason
+from consumer.core.ledger import Ledger
+from consumer.core.model import DeadLetter, Headers, Partition, Record
 from consumer.kafka.dead_letters import PREFIX, headers_of
-from consumer.ledger import Ledger
-from consumer.model import DeadLetter, Headers, Partition, Record
 
 
 def letter(headers: Headers | None = None, status: int | None = 422) -> DeadLetter:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from consumer.core.timing import SystemClock
 from consumer.kafka import inspect
 from consumer.kafka.inspect import Cluster
 from consumer.kafka.reach import HUNG_UP_S, SURE_AFTER_S, UnreachableError
 from consumer.settings import load
-from consumer.timing import SystemClock
 from tests.kafka.member import environment, settings_for
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ import structlog
 from confluent_kafka import KafkaError, KafkaException
 
 from consumer import logs
-from consumer.errors import StartError
+from consumer.core.errors import StartError
+from consumer.core.timing import SystemClock
 from consumer.kafka.problems import ADVICE, Problems, code_of
 from consumer.metrics import Tally
-from consumer.timing import SystemClock
 
 
 @pytest.fixture(name="tally")

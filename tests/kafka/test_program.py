@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from consumer.core.timing import SystemClock
 from consumer.sandbox import Fault, Sandbox, Trouble
-from consumer.timing import SystemClock
 from tests.kafka.conftest import SOAK
 from tests.kafka.member import WEBSITE_ID
 from tests.kafka.program import Program, conserved, eventually, pause, total

@@ -8,10 +8,10 @@ from unittest.mock import Mock
 import pytest
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE
 
-from consumer.errors import StartError
+from consumer.core.errors import StartError
+from consumer.core.model import Partition
 from consumer.kafka.read import _read_partition, read_topic
 from consumer.kafka.records import record_of
-from consumer.model import Partition
 from tests.kafka.member import fill, settings_for
 
 if TYPE_CHECKING:

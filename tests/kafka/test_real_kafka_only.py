@@ -8,10 +8,10 @@ import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import NewPartitions
 
-from consumer.errors import StartError
+from consumer.core.errors import StartError
+from consumer.core.ledger import Checkpoint
+from consumer.core.model import Partition
 from consumer.kafka import records
-from consumer.ledger import Checkpoint
-from consumer.model import Partition
 from tests.kafka.brokers import LIMIT_S, Real, committed
 from tests.kafka.member import CONSUMER, COOPERATIVE, EAGER, produce, turns, until
 

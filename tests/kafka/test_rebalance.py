@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from consumer.ledger import Checkpoint
-from consumer.model import Partition
-from consumer.timing import SystemClock
+from consumer.core.ledger import Checkpoint
+from consumer.core.model import Partition
+from consumer.core.timing import SystemClock
 from tests.kafka.brokers import Embedded, committed
 from tests.kafka.member import PROTOCOLS, Said, fill, produce, turns, until
 from tests.kafka.program import pause

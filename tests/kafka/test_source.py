@@ -8,11 +8,11 @@ from unittest.mock import Mock
 import pytest
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
-from consumer.errors import StartError
+from consumer.core.errors import StartError
+from consumer.core.ledger import Checkpoint
+from consumer.core.model import Partition
 from consumer.kafka.positions import Positions
 from consumer.kafka.produce import Outgoing, TopicProducer
-from consumer.ledger import Checkpoint
-from consumer.model import Partition
 from tests.kafka.brokers import commit, committed
 from tests.kafka.member import PROTOCOLS, fill, produce, settings_for, turns, until
 

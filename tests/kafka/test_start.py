@@ -6,9 +6,9 @@ import pytest
 import structlog
 from confluent_kafka.admin import ConfigResource, ResourceType
 
-from consumer.errors import StartError
+from consumer.core.errors import StartError
+from consumer.core.timing import SystemClock
 from consumer.kafka.start import check_start
-from consumer.timing import SystemClock
 from tests.kafka.brokers import LIMIT_S, Broker, Embedded, Real, topics_of
 from tests.kafka.member import settings_for
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import orjson
 import pytest
 
-from consumer.errors import StartError
+from consumer.core.errors import StartError
+from consumer.core.ledger import Checkpoint
+from consumer.core.model import Partition
 from consumer.kafka.produce import Outgoing, TopicProducer
 from consumer.kafka.read import read_topic
-from consumer.ledger import Checkpoint
-from consumer.model import Partition
 from consumer.sandbox import Sandbox
 from tests.kafka.brokers import commit, committed
 from tests.kafka.member import CONSUMER, COOPERATIVE, fill, produce, settings_for, turns, until

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from consumer.errors import DeadLetterReason
+from consumer.core.errors import DeadLetterReason
+from consumer.core.ledger import Ledger
+from consumer.core.model import DeadLetter, Headers, Partition, Record
+from consumer.core.timing import SystemClock
 from consumer.kafka.dead_letters import KafkaDeadLetters
-from consumer.ledger import Ledger
 from consumer.metrics import Tally
-from consumer.model import DeadLetter, Headers, Partition, Record
-from consumer.timing import SystemClock
 from tests.kafka.member import settings_for
 from tests.kafka.program import eventually
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
-from consumer.timing import SystemClock
+from consumer.core.timing import SystemClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable

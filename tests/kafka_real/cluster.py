@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from confluent_kafka.cimpl import NewTopic
 
-from consumer.timing import SystemClock
+from consumer.core.timing import SystemClock
 from tests.kafka_real.asking import (
     ATTEMPT_LIMIT_S,
     admin_of,

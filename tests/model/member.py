@@ -9,10 +9,10 @@ import orjson
 
 from consumer.assignment import Assignment
 from consumer.backpressure import Backpressure
-from consumer.errors import DeadLetterReason, IgnoredReason, PoisonError, UnavailableError
-from consumer.lanes import Lanes
+from consumer.core.errors import DeadLetterReason, IgnoredReason, PoisonError, UnavailableError
+from consumer.core.lanes import Lanes
+from consumer.core.model import Ignored, SegCall
 from consumer.metrics import Tally
-from consumer.model import Ignored, SegCall
 from consumer.pipeline import Pipeline, Stages
 from consumer.rebalance import Drain, Rebalance
 from consumer.seg.breaker import Breaker
@@ -38,7 +38,7 @@ from tests.model.truth import Place
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from consumer.model import Event, Partition
+    from consumer.core.model import Event, Partition
     from tests.model.script import CrashPoint
     from tests.model.truth import Fact
     from tests.model.world import World

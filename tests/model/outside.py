@@ -15,8 +15,8 @@ from tests.model.truth import Place
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from consumer.ledger import Checkpoint
-    from consumer.model import DeadLetter, Partition, Record
+    from consumer.core.ledger import Checkpoint
+    from consumer.core.model import DeadLetter, Partition, Record
     from tests.model.member import Member
     from tests.model.script import AnswerKind, CommitKind
     from tests.model.truth import Epoch

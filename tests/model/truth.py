@@ -21,14 +21,14 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 import orjson
 
-from consumer.checkpoint import decode, encode
-from consumer.errors import DeadLetterReason
-from consumer.model import Partition, Record
+from consumer.core.checkpoint import decode, encode
+from consumer.core.errors import DeadLetterReason
+from consumer.core.model import Partition, Record
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
 
-    from consumer.ledger import Checkpoint
+    from consumer.core.ledger import Checkpoint
 
 Kind: TypeAlias = Literal["good", "ignored", "tombstone", "poison"]
 Taste: TypeAlias = Literal["takes", "rejects", "unsupported", "breaks"]

@@ -18,7 +18,7 @@ from tests.model.truth import Epoch, Truth
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from consumer.model import Partition
+    from consumer.core.model import Partition
     from tests.model.script import AnswerKind, CommitKind, Config, Request
 
 

@@ -13,7 +13,7 @@ from urllib.request import urlopen
 import orjson
 import yaml
 
-from consumer.timing import SystemClock
+from consumer.core.timing import SystemClock
 from tests.monitoring.tools import RULES, program
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import urllib3
 
-from consumer.timing import SystemClock
+from consumer.core.timing import SystemClock
 from tests.kafka_real.artifacts import KafkaUnavailableError, program
 from tests.kafka_real.broker import free_addresses
 

@@ -10,8 +10,8 @@ import pytest
 from consumer.avro.encoder import Encoder
 from consumer.avro.registry import Registry
 from consumer.avro.rest import Access
-from consumer.errors import DeadLetterReason, PoisonError, StartError
-from consumer.timing import SystemClock
+from consumer.core.errors import DeadLetterReason, PoisonError, StartError
+from consumer.core.timing import SystemClock
 
 if TYPE_CHECKING:
     from tests.registry.backends import Backend

@@ -13,14 +13,14 @@ from consumer.avro import framing
 from consumer.avro.compatibility import check, readable
 from consumer.avro.registry import Registry
 from consumer.avro.rest import Access
+from consumer.core.timing import SystemClock
 from consumer.settings import SchemasSettings
-from consumer.timing import SystemClock
 from consumer.wiring import decoder_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from consumer.model import Event
+    from consumer.core.model import Event
     from tests.registry.backends import Backend
 
 # The limit is the test's: the first start of the registry may have to fetch it.

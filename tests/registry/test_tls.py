@@ -9,8 +9,8 @@ import pytest
 
 from consumer.avro.registry import Registry
 from consumer.avro.rest import Access
-from consumer.errors import UnavailableError
-from consumer.timing import SystemClock
+from consumer.core.errors import UnavailableError
+from consumer.core.timing import SystemClock
 from tests.avro.registry_stub import RegistryStub, running
 from tests.security.authority import Authority
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Mapping
 
-    from consumer.model import Object, Value
+    from consumer.core.model import Object, Value
 
 WEBSITE_ID = "abc8fb18-7559-4324-9921-a4b5015b4a1c"
 

@@ -14,7 +14,7 @@ from consumer.sandbox import Fault, Match, Options, Sandbox, Trouble
 from tests.sandbox.client import WEBSITE_ID, Client, page, track
 
 if TYPE_CHECKING:
-    from consumer.model import Object, Value
+    from consumer.core.model import Object, Value
 
 EVERYTHING: list[Value] = [
     {"status": 500, "share": 0.2, "match": {"type": "track", "email_prefix": "jane"}},

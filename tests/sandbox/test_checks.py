@@ -13,7 +13,7 @@ from consumer.sandbox.vocabulary import CUSTOMER, ORDER, PRODUCT
 from tests.sandbox.client import page, track
 
 if TYPE_CHECKING:
-    from consumer.model import Object, Value
+    from consumer.core.model import Object, Value
 
 JSON: st.SearchStrategy[Value] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from consumer.errors import SettingsError
+from consumer.core.errors import SettingsError
 from consumer.sandbox import Fault, Match, Options, Sandbox, Trouble
 from consumer.sandbox.faults import Bucket, Faults
 from tests.sandbox.client import WEBSITE_ID, Client, page, track
@@ -20,7 +20,7 @@ from tests.sandbox.client import WEBSITE_ID, Client, page, track
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from consumer.model import Value
+    from consumer.core.model import Value
     from consumer.sandbox.store import Summary
 
 

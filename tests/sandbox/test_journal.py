@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from consumer.errors import StartError
+from consumer.core.errors import StartError
 from consumer.sandbox import Fault, Line, Options, Sandbox, read_journal
 from tests.sandbox.client import WEBSITE_ID, Client, page, track
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from consumer.errors import SettingsError, StartError
+from consumer.core.errors import SettingsError, StartError
 from consumer.sandbox import Options, Sandbox, read_journal
 from tests.sandbox.client import WEBSITE_ID, Client, page
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from consumer.core.timing import SystemClock
 from consumer.doctor import Check, Name, State
 from consumer.doctor.kafka import check_kafka
 from consumer.settings import load
-from consumer.timing import SystemClock
 from tests.security.secured import ADMIN, LIMITED, PASSWORD, Secured
 
 # The limit is the test's: the first start of the broker may have to fetch it.

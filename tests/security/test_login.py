@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from consumer.core.timing import SystemClock
 from consumer.kafka.inspect import Cluster
 from consumer.kafka.reach import Stage, UnreachableError
 from consumer.settings import load
-from consumer.timing import SystemClock
 from tests.security.authority import Signer
 from tests.security.secured import ADMIN, PASSWORD, Secured
 from tests.security.tokens import CLIENT_ID, CLIENT_SECRET, endpoint

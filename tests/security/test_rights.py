@@ -7,12 +7,12 @@ import structlog
 from confluent_kafka import KafkaError
 from confluent_kafka.admin import AclOperation, ResourceType
 
-from consumer.errors import StartError
+from consumer.core.errors import StartError
+from consumer.core.timing import SystemClock
 from consumer.kafka.problems import Problems
 from consumer.kafka.start import check_start
 from consumer.metrics import Tally
 from consumer.settings import Settings, load
-from consumer.timing import SystemClock
 from tests.security.secured import LIMITED, PASSWORD, Secured
 
 # The limit is the test's: the first start of the broker may have to fetch it.

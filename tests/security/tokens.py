@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Final
 
-from consumer.timing import SystemClock
+from consumer.core.timing import SystemClock
 from tests.security.authority import base64url
 
 if TYPE_CHECKING:

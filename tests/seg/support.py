@@ -6,9 +6,9 @@ import heapq
 import random
 from typing import TYPE_CHECKING
 
-from consumer.lanes import Lanes, Task
-from consumer.ledger import Ledger
-from consumer.model import Partition, Record, SegCall
+from consumer.core.lanes import Lanes, Task
+from consumer.core.ledger import Ledger
+from consumer.core.model import Partition, Record, SegCall
 from consumer.seg.answers import Answer, AnswerClass
 from consumer.seg.breaker import Breaker
 from consumer.seg.delivery import Delivery

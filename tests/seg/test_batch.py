@@ -12,14 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumer.ledger import Ledger
+from consumer.core.ledger import Ledger
 from consumer.seg.batch import Batch, call_key
 from tests.seg.support import make_task
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from consumer.lanes import Task
+    from consumer.core.lanes import Task
 
 
 def offsets(tasks: Collection[Task]) -> list[int]:

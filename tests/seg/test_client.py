@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 import orjson
 import pytest
 
+from consumer.core.timing import SystemClock
 from consumer.sandbox import Fault, Options, Sandbox, Trouble
 from consumer.seg.answers import AnswerClass, classify
 from consumer.seg.client import ANSWER_BYTES, Client, ClientOptions
-from consumer.timing import SystemClock
 from tests.sandbox.client import WEBSITE_ID, basic, page
 from tests.seg.raw import RawServer, certificate, http
 

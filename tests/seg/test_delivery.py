@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from consumer.errors import DeadLetterReason, IgnoredReason
-from consumer.ledger import Ledger
+from consumer.core.errors import DeadLetterReason, IgnoredReason
+from consumer.core.ledger import Ledger
 from consumer.seg.answers import Answer, AnswerClass
 from consumer.seg.breaker import BreakerState, OpenReason
 from consumer.seg.outbox import Batching

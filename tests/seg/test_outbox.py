@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from consumer.ledger import Ledger
+from consumer.core.ledger import Ledger
 from consumer.seg.batch import Batch
 from consumer.seg.outbox import Batching, Outbox
 from tests.seg.support import Bench, FakeClock, Scripted, chance, make_task

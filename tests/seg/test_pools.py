@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Self
 
 import pytest
 
+from consumer.core.timing import SystemClock
 from consumer.seg import pools
 from consumer.seg.client import Client
 from consumer.seg.pools import LOOK_AGAIN_S, POOL_TRANSFERS, UPLOAD_BUFFER_BYTES
-from consumer.timing import SystemClock
 from tests.seg.raw import http
 from tests.seg.test_client import collect, options
 

@@ -9,7 +9,7 @@ import orjson
 import urllib3
 
 if TYPE_CHECKING:
-    from consumer.model import Object
+    from consumer.core.model import Object
 
 FAULTS: dict[str, list[Object]] = {
     "some 500s": [{"status": 500, "share": 0.2}],

@@ -10,7 +10,7 @@ from consumer.kafka.produce import Outgoing, TopicProducer
 if TYPE_CHECKING:
     from random import Random
 
-    from consumer.model import Object
+    from consumer.core.model import Object
     from consumer.settings import KafkaSettings
 
 USERS = 2_000

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, cast
 import orjson
 import pytest
 
-from consumer.errors import PoisonError
-from consumer.model import SegCall
+from consumer.core.errors import PoisonError
+from consumer.core.model import SegCall
 from consumer.translate import Translator
 
 if TYPE_CHECKING:
-    from consumer.model import Event, Object
+    from consumer.core.model import Event, Object
 
 
 def send(event: Event) -> Object:

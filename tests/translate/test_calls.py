@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumer.errors import IgnoredReason
-from consumer.model import Event, Ignored, Object, SegCall, Value
+from consumer.core.errors import IgnoredReason
+from consumer.core.model import Event, Ignored, Object, SegCall, Value
 from consumer.translate import Translator
 from consumer.translate.identify import snake_case
 from tests.translate.calls import refuse, send

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumer.errors import DeadLetterReason
-from consumer.model import Event, Object, SegCall, Value
+from consumer.core.errors import DeadLetterReason
+from consumer.core.model import Event, Object, SegCall, Value
 from consumer.translate import Translator
 from consumer.translate.envelope import occurred_at_ms, rfc3339
 from consumer.translate.readers import BadValueError

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Final, cast
 
 import pytest
 
-from consumer.errors import IgnoredReason, PoisonError
-from consumer.model import Event, Ignored, Object, Value
+from consumer.core.errors import IgnoredReason, PoisonError
+from consumer.core.model import Event, Ignored, Object, Value
 from consumer.translate import Translator
 from consumer.translate.tables import EVENTS, TableRow, rows
 

@@ -10,8 +10,8 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumer.errors import PoisonError
-from consumer.model import Event, Object, SegCall, Value
+from consumer.core.errors import PoisonError
+from consumer.core.model import Event, Object, SegCall, Value
 from consumer.translate import Translator, tables
 from consumer.translate.readers import BadValueError, number
 

@@ -18,7 +18,7 @@ from consumer.translate.rewrite import Merged, Row, Table, dig, pass_on, path, r
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from consumer.model import Event, Object, Value
+    from consumer.core.model import Event, Object, Value
 
 TABLES: Final = (
     *(tables.RANGE_VIEW, tables.PRODUCT_VIEW, tables.BASKET_LINE),

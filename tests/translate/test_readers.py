@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumer.errors import DeadLetterReason
+from consumer.core.errors import DeadLetterReason
 from consumer.translate.readers import BadValueError, address, gather, number, scalar, trimmed
 
 if TYPE_CHECKING:
-    from consumer.model import Value
+    from consumer.core.model import Value
 
 
 @pytest.mark.parametrize(

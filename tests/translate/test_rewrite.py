@@ -11,7 +11,7 @@ from consumer.translate.readers import BadValueError, number, scalar
 from consumer.translate.rewrite import Merged, Row, Table, each, rewrite, split
 
 if TYPE_CHECKING:
-    from consumer.model import Object
+    from consumer.core.model import Object
 
 TABLE = Table(
     (

@@ -6,8 +6,8 @@ from copy import deepcopy
 
 import pytest
 
-from consumer.errors import DeadLetterReason, IgnoredReason
-from consumer.model import Event, Ignored, Object, SegCall, Value
+from consumer.core.errors import DeadLetterReason, IgnoredReason
+from consumer.core.model import Event, Ignored, Object, SegCall, Value
 from consumer.translate import Translator
 from consumer.translate.tables import ALTERNATE_EVENTS, EVENTS, PRIMARY_EVENTS, rows
 from tests.translate.calls import refuse

@@ -8,7 +8,7 @@ dead-letter topic. Records start in offset order and finish in any order:
     finished  41      43            position   42      (43 waits for 42)
 
 The position is the *next* record to read, as Kafka counts it. What is finished above it (here
-43) rides in the commit's metadata (`consumer.checkpoint`), so that the next owner skips it.
+43) rides in the commit's metadata (`consumer.core.checkpoint`), so that the next owner skips it.
 Offsets have gaps (compaction, transaction markers): the record after 41 need not be 42, and a
 gap counts as finished, for nothing can ever appear in it.
 

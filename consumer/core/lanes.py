@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-    from consumer.ledger import Ledger
-    from consumer.model import Record, SegCall
+    from consumer.core.ledger import Ledger
+    from consumer.core.model import Record, SegCall
 
 
 class Task:

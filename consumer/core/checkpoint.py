@@ -20,7 +20,7 @@ import base64
 import zlib
 from itertools import accumulate, chain, cycle
 
-from consumer.ledger import Checkpoint
+from consumer.core.ledger import Checkpoint
 
 LIMIT_BYTES = 4_000
 """The longest text written: below Kafka's default bound, with room for a broker that counts it."""

@@ -14,8 +14,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypedDict
 
 if TYPE_CHECKING:
-    from consumer.errors import DeadLetterReason, IgnoredReason
-    from consumer.ledger import Ledger
+    from consumer.core.errors import DeadLetterReason, IgnoredReason
+    from consumer.core.ledger import Ledger
 
 Value: TypeAlias = "bool | int | float | str | list[Value] | dict[str, Value] | None"
 """A JSON value, as Segment's open objects hold them."""

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from consumer.ledger import Checkpoint
-    from consumer.model import DeadLetter, Partition, Record
+    from consumer.core.ledger import Checkpoint
+    from consumer.core.model import DeadLetter, Partition, Record
 
 
 class Listener(Protocol):
