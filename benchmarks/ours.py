@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING
 import orjson
 
 from benchmarks.measure import Job, Usage, job, say
-from consumer import logs, process
+from consumer import process
 from consumer.app import App
 from consumer.core.timing import SystemClock
 from consumer.demo import WEBSITE_ID
+from consumer.observe import logs
 from consumer.settings import load
 
 if TYPE_CHECKING:
-    from consumer.metrics import Tally
+    from consumer.observe.metrics import Tally
 
 
 class Watch:

@@ -12,10 +12,10 @@ import signal
 from typing import TYPE_CHECKING
 
 from consumer import gauges
-from consumer.exposition import Metrics
-from consumer.health import Health, HealthServer, Status
 from consumer.kafka.start import check_start
-from consumer.metrics import Tally
+from consumer.observe.exposition import Metrics
+from consumer.observe.health import Health, HealthServer, Status
+from consumer.observe.metrics import Tally
 from consumer.wiring import VERSION, build, renew, versions
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from consumer.core.ledger import Ledger
-from consumer.counting import add
+from consumer.observe.counting import add
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from consumer.core.model import Partition
     from consumer.core.ports import Source
     from consumer.core.timing import Clock
-    from consumer.metrics import Tally
+    from consumer.observe.metrics import Tally
 
 FINISHED_TO_COMMIT = 250
 """What is finished and not committed is sent twice after a crash: at full speed a second of it

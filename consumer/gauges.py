@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from consumer.core.ledger import Ledger
     from consumer.core.model import Partition
     from consumer.core.ports import DeadLetters
-    from consumer.metrics import Tally
+    from consumer.observe.metrics import Tally
     from consumer.seg.delivery import Delivery
 
 

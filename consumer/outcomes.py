@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from consumer.core.model import DeadLetter
-from consumer.counting import add
+from consumer.observe.counting import add
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from consumer.core.ledger import Ledger
     from consumer.core.model import Record
     from consumer.core.ports import DeadLetters
-    from consumer.metrics import Tally
+    from consumer.observe.metrics import Tally
     from consumer.seg.breaker import Breaker
     from consumer.seg.ports import Settled
     from consumer.storm import StormGuard

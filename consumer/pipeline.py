@@ -16,7 +16,7 @@ from consumer.backpressure import InFlight
 from consumer.core.errors import IgnoredReason, PoisonError, UnavailableError
 from consumer.core.lanes import Task
 from consumer.core.model import DeadLetter, Ignored
-from consumer.counting import add
+from consumer.observe.counting import add
 from consumer.outcomes import Outcomes
 from consumer.seg.breaker import BreakerState
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from consumer.core.model import Event, Record, SegCall
     from consumer.core.ports import DeadLetters, Source
     from consumer.core.timing import Clock
-    from consumer.metrics import Tally
+    from consumer.observe.metrics import Tally
     from consumer.seg.delivery import Delivery
     from consumer.seg.ports import Settled
     from consumer.storm import StormGuard

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from consumer.counting import add
+from consumer.observe.counting import add
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from consumer.core.model import Partition
     from consumer.core.ports import DeadLetters
     from consumer.core.timing import Clock
-    from consumer.metrics import Tally
+    from consumer.observe.metrics import Tally
     from consumer.seg.delivery import Delivery
     from consumer.seg.ports import Settled
 

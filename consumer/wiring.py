@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from consumer.core.ledger import Ledger
     from consumer.core.model import Record, SegCall
     from consumer.core.timing import Clock
-    from consumer.metrics import Tally
+    from consumer.observe.metrics import Tally
     from consumer.settings import (
         DeliverySettings,
         SchemaRegistrySettings,

@@ -12,7 +12,7 @@ from consumer.assignment import Assignment
 from consumer.backpressure import Backpressure, Bounds
 from consumer.core.errors import DeadLetterReason, PoisonError, UnavailableError
 from consumer.core.lanes import Lanes
-from consumer.metrics import Tally
+from consumer.observe.metrics import Tally
 from consumer.pipeline import Pipeline, Stages
 from consumer.rebalance import Drain, Rebalance
 from consumer.seg.breaker import Breaker

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from consumer.avro.encoder import Encoder
-    from consumer.metrics import Tally
+    from consumer.observe.metrics import Tally
 
 LIMIT_S = 30.0
 

@@ -19,7 +19,7 @@ from consumer.assignment import (
 )
 from consumer.core.checkpoint import decode
 from consumer.core.ledger import Checkpoint, Ledger
-from consumer.metrics import Tally
+from consumer.observe.metrics import Tally
 from tests.fakes import P0, P1, FakeClock, FakeSource, a_record
 
 if TYPE_CHECKING:

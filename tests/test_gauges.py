@@ -13,7 +13,7 @@ from consumer.core.lanes import Lanes
 from consumer.core.ledger import Checkpoint, Ledger
 from consumer.core.model import DeadLetter
 from consumer.gauges import Gauged, refresh, refresh_lag
-from consumer.metrics import Tally
+from consumer.observe.metrics import Tally
 from consumer.seg.breaker import Breaker, OpenReason
 from consumer.seg.delivery import Delivery
 from consumer.seg.limiter import Concurrency

@@ -11,9 +11,9 @@ import orjson
 import pytest
 
 from consumer.core.errors import StartError
-from consumer.exposition import Metrics
-from consumer.health import Health, HealthServer, Status
-from consumer.metrics import Tally
+from consumer.observe.exposition import Metrics
+from consumer.observe.health import Health, HealthServer, Status
+from consumer.observe.metrics import Tally
 from tests.fakes import FakeClock
 
 if TYPE_CHECKING:

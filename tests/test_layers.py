@@ -16,10 +16,9 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent.parent / "consumer"
 
 LEVELS = (
-    "core counting process",
-    "settings translate avro sandbox storm metrics",
-    "logs exposition",
-    "seg kafka assignment backpressure rotation health",
+    "core process",
+    "observe settings translate avro sandbox storm",
+    "seg kafka assignment backpressure rotation",
     "gauges rebalance outcomes",
     "pipeline",
     "wiring",
@@ -35,13 +34,13 @@ LIBRARIES = {
     "fastavro": ("avro",),
     "httptools": ("sandbox",),
     "orjson": ("",),  # JSON is everybody's
-    "prometheus_client": ("exposition",),
+    "prometheus_client": ("observe.exposition",),
     "pycurl": ("seg.client", "seg.pools"),
     "pydantic": ("settings",),
     "pydantic_core": ("settings",),
     "pydantic_settings": ("settings",),
     "rich": ("cli", "commands", "demo"),
-    "structlog": ("logs",),
+    "structlog": ("observe.logs",),
     "urllib3": ("avro",),
     "yaml": ("settings",),
 }
@@ -57,8 +56,8 @@ TYPE_ONLY_BACK_EDGES = {
 
 PURE = {
     *("assignment", "backpressure", "core.checkpoint", "core.errors", "core.lanes"),
-    *("core.ledger", "core.model", "core.ports", "counting", "gauges", "metrics", "outcomes"),
-    *("pipeline", "rebalance", "storm", "translate"),
+    *("core.ledger", "core.model", "core.ports", "gauges", "observe.counting"),
+    *("observe.metrics", "outcomes", "pipeline", "rebalance", "storm", "translate"),
 }
 """What is tested with nothing but values: no clock, no randomness and no I/O of its own."""
 
@@ -267,12 +266,12 @@ def made_up(**sources: str) -> list[Edge]:
         "from consumer import pipeline",
         "def late():\n    from consumer.pipeline import Pipeline",
         "if TYPE_CHECKING:\n    from consumer.pipeline import Pipeline",
-        "from consumer.metrics import Tally",
+        "from consumer.observe.metrics import Tally",
     ],
 )
 def test_import_that_points_up_or_aside_is_found(text: str) -> None:
     """However it is written; the second proof that the tests above can fail."""
-    assert upward(made_up(core__ledger=text, pipeline="", metrics=""))
+    assert upward(made_up(core__ledger=text, pipeline="", observe__metrics=""))
 
 
 def test_import_that_points_down_or_stays_at_home_is_fine() -> None:
@@ -331,6 +330,6 @@ def test_library_in_its_place_is_fine() -> None:
             avro__rest="from urllib3.util import Timeout",
             pipeline="if TYPE_CHECKING:\n    from structlog.typing import FilteringBoundLogger",
             wiring="if TYPE_CHECKING:\n    from pydantic import SecretStr",
-            health="import orjson",
+            observe__health="import orjson",
         )
     )

@@ -14,7 +14,7 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumer import logs
+from consumer.observe import logs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from consumer.counting import LATENCIES_S, SIZES, Histogram, Labelled, add
-from consumer.exposition import Metrics
-from consumer.metrics import PREFIX, Declaration, Kind, Tally, declarations
+from consumer.observe.counting import LATENCIES_S, SIZES, Histogram, Labelled, add
+from consumer.observe.exposition import Metrics
+from consumer.observe.metrics import PREFIX, Declaration, Kind, Tally, declarations
 from tests.fakes import FakeClock
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]

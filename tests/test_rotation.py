@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from consumer.metrics import Tally
+    from consumer.observe.metrics import Tally
     from consumer.settings import Settings
 
 RIGHT = "0d9b1c54-3b39-4d25-9c5e-5d2f6ad3e0f7"

@@ -11,7 +11,6 @@ import orjson
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from consumer import logs
 from consumer.app import App
 from consumer.core.errors import ConsumerError
 from consumer.core.timing import SystemClock
@@ -20,11 +19,12 @@ from consumer.demo.samples import FAULTS, SAMPLE, Sample, damaged, samples
 from consumer.demo.show import dead_reasons, summary, table
 from consumer.kafka.embedded import CONFIG, EmbeddedBroker
 from consumer.kafka.produce import TopicProducer
+from consumer.observe import logs
 from consumer.sandbox import Options, Sandbox
 from consumer.settings import Settings, load
 
 if TYPE_CHECKING:
-    from consumer.metrics import Tally
+    from consumer.observe.metrics import Tally
 
 TOPIC = "segment-events"
 PARTITIONS = 4

@@ -8,10 +8,11 @@ from random import Random
 
 import click
 
-from consumer import logs, process
+from consumer import process
 from consumer.app import App
 from consumer.cli import load_settings
 from consumer.core.timing import SystemClock
+from consumer.observe import logs
 from consumer.rotation import SecretFiles
 
 

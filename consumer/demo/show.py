@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from consumer.core.model import Object
     from consumer.demo.samples import Sample
-    from consumer.metrics import Tally
+    from consumer.observe.metrics import Tally
     from consumer.sandbox import Accepted
     from consumer.settings import Settings
 

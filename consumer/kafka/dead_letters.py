@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from consumer.core.model import DeadLetter, Headers
     from consumer.core.timing import Clock
-    from consumer.metrics import Tally
+    from consumer.observe.metrics import Tally
     from consumer.settings import DeadLetterSettings, KafkaSettings
 
 PREFIX = "seg-dlq-"

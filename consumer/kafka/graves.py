@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
     from consumer.core.timing import Clock
-    from consumer.metrics import Tally
+    from consumer.observe.metrics import Tally
     from consumer.settings import DeadLetterSettings, KafkaSettings
 
 HEADERS_BYTES = 65_536

@@ -16,7 +16,7 @@ from consumer.core.errors import StartError
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
-    from consumer.metrics import Tally
+    from consumer.observe.metrics import Tally
 
 ADVICE: dict[int, str] = {
     KafkaError.TOPIC_AUTHORIZATION_FAILED: (

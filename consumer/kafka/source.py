@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from consumer.core.ledger import Checkpoint
     from consumer.core.model import Partition, Record
     from consumer.core.ports import Listener
-    from consumer.metrics import Tally
+    from consumer.observe.metrics import Tally
     from consumer.settings import KafkaSettings
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from consumer.core.errors import DeadLetterReason, IgnoredReason
-from consumer.metrics import declarations
+from consumer.observe.metrics import declarations
 from consumer.seg.answers import STATUSES, AnswerClass, classify
 from consumer.settings import describe
 from consumer.translate.tables import ALTERNATE_EVENTS, PRIMARY_EVENTS, rows

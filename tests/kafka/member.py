@@ -12,7 +12,7 @@ from consumer.core.ledger import Checkpoint, Ledger
 from consumer.core.timing import SystemClock
 from consumer.kafka.produce import Outgoing, TopicProducer
 from consumer.kafka.source import KafkaSource
-from consumer.metrics import Tally
+from consumer.observe.metrics import Tally
 from consumer.settings import load
 from tests.kafka.brokers import LIMIT_S
 

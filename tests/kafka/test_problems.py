@@ -8,11 +8,11 @@ import pytest
 import structlog
 from confluent_kafka import KafkaError, KafkaException
 
-from consumer import logs
 from consumer.core.errors import StartError
 from consumer.core.timing import SystemClock
 from consumer.kafka.problems import ADVICE, Problems, code_of
-from consumer.metrics import Tally
+from consumer.observe import logs
+from consumer.observe.metrics import Tally
 
 
 @pytest.fixture(name="tally")

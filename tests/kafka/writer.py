@@ -11,7 +11,7 @@ from consumer.core.ledger import Ledger
 from consumer.core.model import DeadLetter, Headers, Partition, Record
 from consumer.core.timing import SystemClock
 from consumer.kafka.dead_letters import KafkaDeadLetters
-from consumer.metrics import Tally
+from consumer.observe.metrics import Tally
 from tests.kafka.member import settings_for
 from tests.kafka.program import eventually
 

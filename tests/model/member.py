@@ -12,7 +12,7 @@ from consumer.backpressure import Backpressure
 from consumer.core.errors import DeadLetterReason, IgnoredReason, PoisonError, UnavailableError
 from consumer.core.lanes import Lanes
 from consumer.core.model import Ignored, SegCall
-from consumer.metrics import Tally
+from consumer.observe.metrics import Tally
 from consumer.pipeline import Pipeline, Stages
 from consumer.rebalance import Drain, Rebalance
 from consumer.seg.breaker import Breaker

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import yaml
 
-from consumer.metrics import Kind, declarations
+from consumer.observe.metrics import Kind, declarations
 from tests.monitoring.tools import DASHBOARDS, RULES
 
 

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from consumer.cli import COMMANDS
-from consumer.metrics import Declaration, declarations
+from consumer.observe.metrics import Declaration, declarations
 from deploy.grafana.panels import RUNBOOKS as BASE_URL
 from tests.monitoring.content import ALERTS, RECORDED, Alert, exported, panels
 from tests.monitoring.promql import metrics_of

@@ -11,7 +11,7 @@ from consumer.core.errors import StartError
 from consumer.core.timing import SystemClock
 from consumer.kafka.problems import Problems
 from consumer.kafka.start import check_start
-from consumer.metrics import Tally
+from consumer.observe.metrics import Tally
 from consumer.settings import Settings, load
 from tests.security.secured import LIMITED, PASSWORD, Secured
 

@@ -15,8 +15,8 @@ from prometheus_client.core import (
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
-from consumer.counting import Histogram
-from consumer.metrics import Declaration, Kind, Tally, declaration
+from consumer.observe.counting import Histogram
+from consumer.observe.metrics import Declaration, Kind, Tally, declaration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

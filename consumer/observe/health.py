@@ -21,7 +21,7 @@ from consumer.core.errors import StartError
 
 if TYPE_CHECKING:
     from consumer.core.timing import Clock
-    from consumer.exposition import Metrics
+    from consumer.observe.exposition import Metrics
 
 METRICS_TYPE = "text/plain; version=1.0.0; charset=utf-8"
 JSON_TYPE = "application/json"

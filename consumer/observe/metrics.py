@@ -17,7 +17,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from consumer.core.errors import DeadLetterReason, IgnoredReason
-from consumer.counting import LATENCIES_S, SIZES, Histogram, Labelled, add
+from consumer.observe.counting import LATENCIES_S, SIZES, Histogram, Labelled, add
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
