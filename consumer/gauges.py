@@ -9,11 +9,11 @@ from consumer.seg.breaker import OpenReason
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from consumer.assignment import Assignment
-    from consumer.backpressure import Backpressure
     from consumer.core.ledger import Ledger
     from consumer.core.model import Partition
     from consumer.core.ports import DeadLetters
+    from consumer.flow.assignment import Assignment
+    from consumer.flow.backpressure import Backpressure
     from consumer.observe.metrics import Tally
     from consumer.seg.delivery import Delivery
 

@@ -9,18 +9,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
-from consumer.assignment import Assignment
 from consumer.avro.decoder import Decoder
 from consumer.avro.registry import Registry
 from consumer.avro.rest import Access
 from consumer.avro.schemas import folder
-from consumer.backpressure import Backpressure, Bounds
 from consumer.core.lanes import Lanes
+from consumer.flow.assignment import Assignment
+from consumer.flow.backpressure import Backpressure, Bounds
+from consumer.flow.pipeline import Pipeline, Stages
+from consumer.flow.rebalance import Drain, Rebalance
+from consumer.flow.storm import StormGuard
 from consumer.gauges import Gauged
 from consumer.kafka.dead_letters import KafkaDeadLetters
 from consumer.kafka.source import LIBRARY_VERSION, KafkaSource
-from consumer.pipeline import Pipeline, Stages
-from consumer.rebalance import Drain, Rebalance
 from consumer.seg.breaker import Breaker
 from consumer.seg.client import Client, ClientOptions
 from consumer.seg.delivery import Delivery
@@ -28,7 +29,6 @@ from consumer.seg.limiter import Concurrency
 from consumer.seg.outbox import Batching, Outbox
 from consumer.seg.rate import Rate
 from consumer.seg.retry import RetryPolicy
-from consumer.storm import StormGuard
 from consumer.translate import Translator
 
 if TYPE_CHECKING:

@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 import orjson
 import structlog
 
-from consumer.assignment import Assignment
-from consumer.backpressure import Backpressure, Bounds
 from consumer.core.errors import DeadLetterReason, PoisonError, UnavailableError
 from consumer.core.lanes import Lanes
+from consumer.flow.assignment import Assignment
+from consumer.flow.backpressure import Backpressure, Bounds
+from consumer.flow.pipeline import Pipeline, Stages
+from consumer.flow.rebalance import Drain, Rebalance
+from consumer.flow.storm import StormGuard
 from consumer.observe.metrics import Tally
-from consumer.pipeline import Pipeline, Stages
-from consumer.rebalance import Drain, Rebalance
 from consumer.seg.breaker import Breaker
 from consumer.seg.delivery import Delivery
 from consumer.seg.limiter import Concurrency
 from consumer.seg.outbox import Batching, Outbox
 from consumer.seg.rate import Rate
 from consumer.seg.retry import RetryPolicy
-from consumer.storm import StormGuard
 from consumer.translate import Translator
 from consumer.wiring import LANE_OF
 from tests.fakes import P0, FakeClock, FakeDeadLetters, FakeSender, FakeSource

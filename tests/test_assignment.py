@@ -9,7 +9,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from consumer.assignment import (
+from consumer.core.checkpoint import decode
+from consumer.core.ledger import Checkpoint, Ledger
+from consumer.flow.assignment import (
     ANSWER_WITHIN_S,
     FINISHED_TO_COMMIT,
     HOLD_S,
@@ -17,8 +19,6 @@ from consumer.assignment import (
     SOONEST_S,
     Assignment,
 )
-from consumer.core.checkpoint import decode
-from consumer.core.ledger import Checkpoint, Ledger
 from consumer.observe.metrics import Tally
 from tests.fakes import P0, P1, FakeClock, FakeSource, a_record
 

@@ -9,8 +9,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from consumer.backpressure import PAUSE_AFTER_S, Backpressure, Bounds, InFlight
 from consumer.core.ledger import Ledger
+from consumer.flow.backpressure import PAUSE_AFTER_S, Backpressure, Bounds, InFlight
 from tests.fakes import P0, P1, FakeClock, FakeSource
 
 if TYPE_CHECKING:

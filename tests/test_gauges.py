@@ -6,12 +6,12 @@ from random import Random
 
 import pytest
 
-from consumer.assignment import Assignment
-from consumer.backpressure import Backpressure, Bounds, InFlight
 from consumer.core.errors import DeadLetterReason
 from consumer.core.lanes import Lanes
 from consumer.core.ledger import Checkpoint, Ledger
 from consumer.core.model import DeadLetter
+from consumer.flow.assignment import Assignment
+from consumer.flow.backpressure import Backpressure, Bounds, InFlight
 from consumer.gauges import Gauged, refresh, refresh_lag
 from consumer.observe.metrics import Tally
 from consumer.seg.breaker import Breaker, OpenReason

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import orjson
 import pytest
 
-from consumer.backpressure import Bounds
 from consumer.core.errors import DeadLetterReason, IgnoredReason
+from consumer.flow.backpressure import Bounds
 from consumer.seg.breaker import BreakerState
 from consumer.seg.outbox import Batching
 from consumer.seg.rate import Rate

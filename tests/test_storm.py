@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from consumer.storm import FIRST, WINDOW, StormGuard
+from consumer.flow.storm import FIRST, WINDOW, StormGuard
 
 
 def feed(guard: StormGuard, *, poison: int = 0, healthy: int = 0) -> list[bool]:

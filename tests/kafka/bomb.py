@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from consumer.avro.decoder import Decoder
 from consumer.cli import main
+from consumer.flow.rebalance import Rebalance
 from consumer.kafka.dead_letters import KafkaDeadLetters
 from consumer.kafka.source import KafkaSource
-from consumer.rebalance import Rebalance
 from consumer.seg.client import Client
 from consumer.translate import Translator
 

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 import pytest
 
-from consumer.assignment import HOLD_S
 from consumer.core.timing import SystemClock
+from consumer.flow.assignment import HOLD_S
 from consumer.sandbox import Sandbox
 from tests.kafka.bomb import STAGES
 from tests.kafka.conftest import SOAK

@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from consumer.assignment import Assignment
-from consumer.backpressure import Backpressure
 from consumer.core.errors import DeadLetterReason, IgnoredReason, PoisonError, UnavailableError
 from consumer.core.lanes import Lanes
 from consumer.core.model import Ignored, SegCall
+from consumer.flow.assignment import Assignment
+from consumer.flow.backpressure import Backpressure
+from consumer.flow.pipeline import Pipeline, Stages
+from consumer.flow.rebalance import Drain, Rebalance
+from consumer.flow.storm import StormGuard
 from consumer.observe.metrics import Tally
-from consumer.pipeline import Pipeline, Stages
-from consumer.rebalance import Drain, Rebalance
 from consumer.seg.breaker import Breaker
 from consumer.seg.delivery import Delivery
 from consumer.seg.limiter import Concurrency
 from consumer.seg.outbox import Batching, Outbox
 from consumer.seg.rate import Rate
-from consumer.storm import StormGuard
 from consumer.wiring import LANE_OF
 from tests.member import silent_log
 from tests.model.outside import ModelDeadLetters, ModelSeg, ModelSource

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
-from consumer.backpressure import Bounds
+from consumer.flow.backpressure import Bounds
 from consumer.seg.retry import RetryPolicy
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from consumer import pipeline, storm
+from consumer.flow import pipeline, storm
 from consumer.seg import breaker
 from consumer.seg.breaker import OpenReason
 from tests.model.script import GAP_MAX, AnswerKind, CommitKind, Config, CrashPoint

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
     from structlog.typing import FilteringBoundLogger
 
-    from consumer.assignment import Assignment
-    from consumer.backpressure import Backpressure
     from consumer.core.ledger import Checkpoint, Ledger
     from consumer.core.model import Partition
     from consumer.core.ports import DeadLetters
     from consumer.core.timing import Clock
+    from consumer.flow.assignment import Assignment
+    from consumer.flow.backpressure import Backpressure
     from consumer.observe.metrics import Tally
     from consumer.seg.delivery import Delivery
     from consumer.seg.ports import Settled

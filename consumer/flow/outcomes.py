@@ -13,16 +13,16 @@ from consumer.observe.counting import add
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
-    from consumer.assignment import Assignment
     from consumer.core.errors import IgnoredReason
     from consumer.core.lanes import Task
     from consumer.core.ledger import Ledger
     from consumer.core.model import Record
     from consumer.core.ports import DeadLetters
+    from consumer.flow.assignment import Assignment
+    from consumer.flow.storm import StormGuard
     from consumer.observe.metrics import Tally
     from consumer.seg.breaker import Breaker
     from consumer.seg.ports import Settled
-    from consumer.storm import StormGuard
 
 
 class Outcomes:

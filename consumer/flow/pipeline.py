@@ -12,12 +12,12 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
-from consumer.backpressure import InFlight
 from consumer.core.errors import IgnoredReason, PoisonError, UnavailableError
 from consumer.core.lanes import Task
 from consumer.core.model import DeadLetter, Ignored
+from consumer.flow.backpressure import InFlight
+from consumer.flow.outcomes import Outcomes
 from consumer.observe.counting import add
-from consumer.outcomes import Outcomes
 from consumer.seg.breaker import BreakerState
 
 if TYPE_CHECKING:
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
 
     from structlog.typing import FilteringBoundLogger
 
-    from consumer.assignment import Assignment
-    from consumer.backpressure import Backpressure
     from consumer.core.lanes import Lanes
     from consumer.core.ledger import Ledger
     from consumer.core.model import Event, Record, SegCall
     from consumer.core.ports import DeadLetters, Source
     from consumer.core.timing import Clock
+    from consumer.flow.assignment import Assignment
+    from consumer.flow.backpressure import Backpressure
+    from consumer.flow.storm import StormGuard
     from consumer.observe.metrics import Tally
     from consumer.seg.delivery import Delivery
     from consumer.seg.ports import Settled
-    from consumer.storm import StormGuard
 
 IDLE_WAIT_S = 0.1
 """How long to wait for a record where there is nothing else to do; signals wait as long."""
