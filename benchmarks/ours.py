@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import orjson
 
 from benchmarks.measure import Job, Usage, job, say
-from consumer import process
-from consumer.app import App
 from consumer.core.timing import SystemClock
 from consumer.demo import WEBSITE_ID
 from consumer.observe import logs
+from consumer.program import process
+from consumer.program.app import App
 from consumer.settings import load
 
 if TYPE_CHECKING:

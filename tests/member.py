@@ -16,6 +16,7 @@ from consumer.flow.pipeline import Pipeline, Stages
 from consumer.flow.rebalance import Drain, Rebalance
 from consumer.flow.storm import StormGuard
 from consumer.observe.metrics import Tally
+from consumer.program.wiring import LANE_OF
 from consumer.seg.breaker import Breaker
 from consumer.seg.delivery import Delivery
 from consumer.seg.limiter import Concurrency
@@ -23,7 +24,6 @@ from consumer.seg.outbox import Batching, Outbox
 from consumer.seg.rate import Rate
 from consumer.seg.retry import RetryPolicy
 from consumer.translate import Translator
-from consumer.wiring import LANE_OF
 from tests.fakes import P0, FakeClock, FakeDeadLetters, FakeSender, FakeSource
 
 if TYPE_CHECKING:

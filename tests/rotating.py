@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from consumer.app import App
 from consumer.core.timing import SystemClock
 from consumer.kafka.produce import Outgoing
-from consumer.rotation import SecretFiles
+from consumer.program.app import App
+from consumer.program.rotation import SecretFiles
 from consumer.settings import load
 
 if TYPE_CHECKING:

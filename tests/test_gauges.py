@@ -12,8 +12,8 @@ from consumer.core.ledger import Checkpoint, Ledger
 from consumer.core.model import DeadLetter
 from consumer.flow.assignment import Assignment
 from consumer.flow.backpressure import Backpressure, Bounds, InFlight
-from consumer.gauges import Gauged, refresh, refresh_lag
 from consumer.observe.metrics import Tally
+from consumer.program.gauges import Gauged, refresh, refresh_lag
 from consumer.seg.breaker import Breaker, OpenReason
 from consumer.seg.delivery import Delivery
 from consumer.seg.limiter import Concurrency

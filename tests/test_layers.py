@@ -16,13 +16,11 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent.parent / "consumer"
 
 LEVELS = (
-    "core process",
+    "core",
     "observe settings translate avro sandbox",
-    "seg kafka rotation",
+    "seg kafka",
     "flow",
-    "gauges",
-    "wiring",
-    "app",
+    "program",
     "cli commands demo doctor __main__",
 )
 """From the bottom up. A module or package imports only what stands on an earlier line; names on one
@@ -54,7 +52,7 @@ TYPE_ONLY_BACK_EDGES = {
 }
 """The cycles that exist for the type checker alone, each with the reason why it has to."""
 
-PURE = ("core", "flow", "gauges", "observe.counting", "observe.metrics", "translate")
+PURE = ("core", "flow", "observe.counting", "observe.metrics", "program.gauges", "translate")
 CLOCK = "core.timing"
 """What is tested with nothing but values: no clock, no randomness and no I/O of its own."""
 
@@ -237,7 +235,7 @@ def test_pure_modules_touch_nothing() -> None:
 
 def test_pipeline_never_reaches_the_sandbox() -> None:
     """A stand-in for Seg has no place in the program that runs in production."""
-    reached, left = set[str](), ["app"]
+    reached, left = set[str](), ["program.app"]
     while left:
         module = left.pop()
         if module not in reached:
@@ -327,7 +325,7 @@ def test_library_in_its_place_is_fine() -> None:
             seg__client="import pycurl, select",
             avro__rest="from urllib3.util import Timeout",
             pipeline="if TYPE_CHECKING:\n    from structlog.typing import FilteringBoundLogger",
-            wiring="if TYPE_CHECKING:\n    from pydantic import SecretStr",
+            program__wiring="if TYPE_CHECKING:\n    from pydantic import SecretStr",
             observe__health="import orjson",
         )
     )

@@ -505,7 +505,7 @@ def test_a_limited_rate_is_used_up_while_reading_is_still_paused() -> None:
 
 
 def test_no_record_leaves_anything_for_the_garbage_collector() -> None:
-    """It looks seldom (`consumer.process`): what waited for it would be held for long."""
+    """It looks seldom (`consumer.program.process`): what waited for it would be held for long."""
     member = Member()
     member.source.append(*(a_record(offset, value=page(offset)) for offset in range(10)))
     member.turn(30, every_s=0.1)

@@ -7,7 +7,7 @@ import sys
 
 CODE = """
 import gc, resource
-from consumer import process
+from consumer.program import process
 _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
 process.prepare()

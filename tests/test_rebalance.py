@@ -223,7 +223,7 @@ def test_commit_that_is_not_answered_is_sent_again() -> None:
 
 
 def test_shutdown_drains_and_commits_everything_that_was_started() -> None:
-    """As `consumer.app` does on a signal; leaving the group afterwards finds nothing to do."""
+    """As `program.app` does on a signal; leaving the group afterwards finds nothing to do."""
     member = Member(None, P0, P1)
     start_s = member.clock.now_s
     member.seg.seg = lambda _body: an_answer() if member.clock.now_s > start_s + 1.0 else None

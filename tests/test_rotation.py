@@ -12,7 +12,7 @@ from consumer.avro.encoder import Encoder
 from consumer.core.errors import SettingsError
 from consumer.kafka.embedded import CONFIG, EmbeddedBroker
 from consumer.kafka.produce import TopicProducer
-from consumer.rotation import LOOK_S, SecretFiles
+from consumer.program.rotation import LOOK_S, SecretFiles
 from consumer.sandbox import Options, Sandbox
 from consumer.settings import load
 from tests.avro.registry_stub import RegistryStub, running

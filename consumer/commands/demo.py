@@ -11,7 +11,6 @@ import orjson
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from consumer.app import App
 from consumer.core.errors import ConsumerError
 from consumer.core.timing import SystemClock
 from consumer.demo import WEBSITE_ID
@@ -20,6 +19,7 @@ from consumer.demo.show import dead_reasons, summary, table
 from consumer.kafka.embedded import CONFIG, EmbeddedBroker
 from consumer.kafka.produce import TopicProducer
 from consumer.observe import logs
+from consumer.program.app import App
 from consumer.sandbox import Options, Sandbox
 from consumer.settings import Settings, load
 

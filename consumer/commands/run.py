@@ -8,12 +8,12 @@ from random import Random
 
 import click
 
-from consumer import process
-from consumer.app import App
 from consumer.cli import load_settings
 from consumer.core.timing import SystemClock
 from consumer.observe import logs
-from consumer.rotation import SecretFiles
+from consumer.program import process
+from consumer.program.app import App
+from consumer.program.rotation import SecretFiles
 
 
 @click.command("run")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from consumer.doctor.report import Check, Name, State, skipped
+from consumer.program.wiring import client_options
 from consumer.seg.probe import Verdict, probe
-from consumer.wiring import client_options
 
 if TYPE_CHECKING:
     from consumer.core.timing import Clock

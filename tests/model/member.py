@@ -1,4 +1,4 @@
-"""One process of the model: what `consumer.wiring.build` makes, with stand-ins for the outside."""
+"""One process of the model: what `program.wiring.build` makes, with stand-ins for the outside."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from consumer.flow.pipeline import Pipeline, Stages
 from consumer.flow.rebalance import Drain, Rebalance
 from consumer.flow.storm import StormGuard
 from consumer.observe.metrics import Tally
+from consumer.program.wiring import LANE_OF
 from consumer.seg.breaker import Breaker
 from consumer.seg.delivery import Delivery
 from consumer.seg.limiter import Concurrency
 from consumer.seg.outbox import Batching, Outbox
 from consumer.seg.rate import Rate
-from consumer.wiring import LANE_OF
 from tests.member import silent_log
 from tests.model.outside import ModelDeadLetters, ModelSeg, ModelSource
 from tests.model.script import (
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 
 class Member:
-    """One process: what `consumer.wiring.build` makes, with stand-ins for the outside."""
+    """One process: what `consumer.program.wiring.build` makes, with stand-ins for the outside."""
 
     def __init__(self, world: World, seed: int) -> None:
         self._world = world

@@ -79,7 +79,7 @@ class World:
         self.adrift += member.seg.under_way
 
     def shut_down(self, member: Member) -> None:
-        """Stop *member* as `consumer.app` does on a signal."""
+        """Stop *member* as `consumer.program.app` does on a signal."""
         with contextlib.suppress(CrashedError):
             member.source.leave()
         self.crash(member)  # there is nothing left that it could say

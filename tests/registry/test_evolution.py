@@ -14,8 +14,8 @@ from consumer.avro.compatibility import check, readable
 from consumer.avro.registry import Registry
 from consumer.avro.rest import Access
 from consumer.core.timing import SystemClock
+from consumer.program.wiring import decoder_of
 from consumer.settings import SchemasSettings
-from consumer.wiring import decoder_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

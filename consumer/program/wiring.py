@@ -19,9 +19,9 @@ from consumer.flow.backpressure import Backpressure, Bounds
 from consumer.flow.pipeline import Pipeline, Stages
 from consumer.flow.rebalance import Drain, Rebalance
 from consumer.flow.storm import StormGuard
-from consumer.gauges import Gauged
 from consumer.kafka.dead_letters import KafkaDeadLetters
 from consumer.kafka.source import LIBRARY_VERSION, KafkaSource
+from consumer.program.gauges import Gauged
 from consumer.seg.breaker import Breaker
 from consumer.seg.client import Client, ClientOptions
 from consumer.seg.delivery import Delivery

@@ -11,12 +11,12 @@ import os
 import signal
 from typing import TYPE_CHECKING
 
-from consumer import gauges
 from consumer.kafka.start import check_start
 from consumer.observe.exposition import Metrics
 from consumer.observe.health import Health, HealthServer, Status
 from consumer.observe.metrics import Tally
-from consumer.wiring import VERSION, build, renew, versions
+from consumer.program import gauges
+from consumer.program.wiring import VERSION, build, renew, versions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
     from consumer.core.timing import Clock
-    from consumer.rotation import SecretFiles
+    from consumer.program.rotation import SecretFiles
     from consumer.settings import Settings
 
 PUBLISH_S = 0.1
