@@ -9,25 +9,18 @@ A command's module is imported only when it is asked for.
 
 from __future__ import annotations
 
-import os
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 import click
 
 from consumer.core.errors import ConsumerError, SettingsError
 
-if TYPE_CHECKING:
-    from consumer.settings import Settings
-
 COMMANDS = (
     "run", "demo", "translate", "config", "doctor", "produce", "schemas", "dead-letters", "sandbox",
 )  # fmt: skip
-
-NEEDS_NO_SEG = {"SEG_DELIVERY__WEBSITE_ID": "00000000-0000-0000-0000-000000000000"}
-"""Stands in for the key in commands that do not call Seg."""
 
 
 class Commands(click.Group):
@@ -72,19 +65,6 @@ class Commands(click.Group):
 def cli(ctx: click.Context, file: Path | None, secrets: Path | None) -> None:
     """Deliver Segment events from Kafka to Seg, at least once and in order for each key."""
     ctx.obj = {"file": file, "secrets_dir": secrets}
-
-
-def load_settings(ctx: click.Context, defaults: dict[str, str] | None = None) -> Settings:
-    """Return the settings that the environment, `--secrets` and `--config` give.
-
-    *defaults* stand in for what the environment lacks: for commands that need less.
-
-    Raises:
-        SettingsError: with every problem at once.
-    """
-    from consumer.settings import load  # noqa: PLC0415 - not every command needs settings
-
-    return load(env={**(defaults or {}), **os.environ}, **ctx.obj)
 
 
 def _fail(problems: tuple[str, ...] | list[str], code: int) -> NoReturn:

@@ -7,7 +7,7 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from consumer.cli import load_settings
+from consumer.commands.loading import load_settings
 from consumer.settings import render
 
 

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from consumer.avro.decoder import Decoder
 from consumer.avro.schemas import folder
-from consumer.cli import NEEDS_NO_SEG, load_settings
+from consumer.commands.loading import NEEDS_NO_SEG, load_settings
 from consumer.core.errors import ConsumerError, DeadLetterReason, PoisonError
 from consumer.kafka.dead_letters import topic_of
 from consumer.kafka.letters import Letter, Wanted, read_letters, revived

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from consumer.cli import load_settings
+from consumer.commands.loading import load_settings
 from consumer.core.errors import SettingsError
 from consumer.core.timing import SystemClock
 from consumer.doctor import State, diagnose, unset

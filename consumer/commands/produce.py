@@ -8,15 +8,14 @@ import click
 from rich.console import Console
 
 from consumer.avro.encoder import Encoder
-from consumer.cli import NEEDS_NO_SEG, load_settings
-from consumer.commands.translate import read_call
+from consumer.avro.json_calls import key_of, read_call
+from consumer.commands.loading import NEEDS_NO_SEG, load_settings
 from consumer.core.errors import ConsumerError, PoisonError
 from consumer.kafka.produce import Outgoing, TopicProducer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from consumer.core.model import Object
 
 PROGRESS_EVERY = 1_000
 
@@ -57,12 +56,3 @@ def records(lines: BinaryIO, encode: Encoder) -> Iterator[Outgoing]:
             yield Outgoing(key_of(call), encode(call))
         except PoisonError as error:
             raise ConsumerError(f"line {number}: {error.detail}") from error
-
-
-def key_of(call: Object) -> bytes | None:
-    """Return the record key of a Segment call: who it is about."""
-    for name in ("userId", "anonymousId", "previousId"):
-        value = call.get(name)
-        if value is not None:
-            return str(value).encode()
-    return None

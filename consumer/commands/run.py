@@ -8,7 +8,7 @@ from random import Random
 
 import click
 
-from consumer.cli import load_settings
+from consumer.commands.loading import load_settings
 from consumer.core.timing import SystemClock
 from consumer.observe import logs
 from consumer.program import process

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from consumer.avro.compatibility import FieldState, check, readable
 from consumer.avro.schemas import CANONICAL, folder, read
-from consumer.cli import NEEDS_NO_SEG, load_settings
+from consumer.commands.loading import NEEDS_NO_SEG, load_settings
 from consumer.core.errors import ConsumerError, PoisonError, StartError
 from consumer.core.timing import SystemClock
 from consumer.program.wiring import registry_of

@@ -9,8 +9,9 @@ import orjson
 
 from consumer.avro.decoder import Decoder
 from consumer.avro.encoder import Encoder
+from consumer.avro.json_calls import read_call
 from consumer.avro.schemas import folder
-from consumer.core.errors import DeadLetterReason, PoisonError
+from consumer.core.errors import PoisonError
 from consumer.core.model import Ignored
 from consumer.translate import Translator
 
@@ -53,21 +54,3 @@ class Through:
             return {"ignored": call.reason}
         sent: Object = orjson.loads(call.body)
         return {"call": sent}
-
-
-def read_call(line: bytes) -> Object:
-    """Return the JSON object in *line*.
-
-    Raises:
-        PoisonError: BAD_JSON; the line is no JSON, or no object.
-    """
-    try:
-        call = orjson.loads(line)
-    except orjson.JSONDecodeError as error:
-        raise PoisonError(
-            DeadLetterReason.BAD_JSON, f"expected a JSON object, got text that is none: {error.msg}"
-        ) from error
-    if not isinstance(call, dict):
-        kind = type(call).__name__
-        raise PoisonError(DeadLetterReason.BAD_JSON, f"expected a JSON object, got {kind}")
-    return call

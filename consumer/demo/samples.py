@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from consumer.avro.encoder import Encoder
-from consumer.commands.produce import key_of
-from consumer.commands.translate import read_call
+from consumer.avro.json_calls import key_of, read_call
 from consumer.core.errors import ConsumerError, PoisonError
 from consumer.kafka.produce import Outgoing
 from consumer.sandbox import Fault, Match

@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from consumer.sandbox.options import refuse
+from consumer.sandbox.refuse import refuse
 from consumer.sandbox.wire import Answer, Delayed, Trouble, refusal
 
 if TYPE_CHECKING:

@@ -6,10 +6,9 @@ import ipaddress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from consumer.core.errors import SettingsError
+from consumer.sandbox.refuse import refuse
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from consumer.sandbox.faults import Fault
@@ -66,12 +65,6 @@ class Options:
                 ),
             }
         )
-
-
-def refuse(problems: Mapping[str, bool]) -> None:
-    """Raise SettingsError with the sentences of *problems* that are true, if any are."""
-    if true := [problem for problem, is_true in problems.items() if is_true]:
-        raise SettingsError(true)
 
 
 def _is_loopback(host: str) -> bool:
