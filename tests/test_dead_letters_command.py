@@ -11,9 +11,9 @@ from consumer.avro.encoder import Encoder
 from consumer.core.errors import DeadLetterReason
 from consumer.core.ledger import Ledger
 from consumer.core.model import DeadLetter, Partition, Record
+from consumer.kafka.dead_letter_reader import COUNT_HEADER, FROM_HEADER, Wanted, letter_of, revived
 from consumer.kafka.dead_letters import headers_of
 from consumer.kafka.embedded import CONFIG, EmbeddedBroker
-from consumer.kafka.letters import COUNT_HEADER, FROM_HEADER, Wanted, letter_of, revived
 from consumer.kafka.produce import Outgoing, TopicProducer
 from consumer.kafka.read import read_topic
 from consumer.settings import Settings, load

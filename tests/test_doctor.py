@@ -169,12 +169,12 @@ class TestKafka:
 
     def test_a_dead_letter_topic_that_is_missing(self, env: dict[str, str]) -> None:
         """It is made at the start, or has to be there."""
-        grave = {"SEG_DEAD_LETTER__TOPIC": "graves"}
+        letter_topic = {"SEG_DEAD_LETTER__TOPIC": "letters"}
 
-        made = checks(env, **grave)[Name.DEAD_LETTERS]
-        missed = checks(env, **grave, SEG_DEAD_LETTER__CREATE="false")[Name.DEAD_LETTERS]
+        made = checks(env, **letter_topic)[Name.DEAD_LETTERS]
+        missed = checks(env, **letter_topic, SEG_DEAD_LETTER__CREATE="false")[Name.DEAD_LETTERS]
 
-        assert made == Check(Name.DEAD_LETTERS, State.OK, "graves is made at the start")
+        assert made == Check(Name.DEAD_LETTERS, State.OK, "letters is made at the start")
         assert missed.state is State.FAILED
         assert "SEG_DEAD_LETTER__CREATE" in missed.text
 

@@ -10,13 +10,13 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from consumer.avro.plan import FIELDS, INSTANTS, OBJECTS, canonical, converter, parsed
-from consumer.avro.rewrite import Rewriter, fields_of
+from consumer.avro.safe_schema import Rewriter, fields_of
 from consumer.core.errors import PoisonError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from consumer.avro.rewrite import Schema
+    from consumer.avro.safe_schema import Schema
 
 
 class FieldState(StrEnum):

@@ -1,7 +1,7 @@
 """From a Kafka record's value to a Segment event.
 
 Every datum that cannot be read is poison with its reason, whatever its bytes: lengths are bounded
-by the value's own, depth by `rewrite`. With a writer's schema in the settings every value is a bare
+by the value's own, depth by `safe_schema`. With a writer's schema in the settings every value is a bare
 datum, for its first bytes may look like a framing by chance; without one, see `framing`.
 """
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, cast
 from fastavro import schemaless_reader
 
 from consumer.avro import framing
-from consumer.avro.flat import UNUSUAL
+from consumer.avro.fast_reader import UNUSUAL
 from consumer.avro.plan import make_plan
 from consumer.avro.schemas import index, read
 from consumer.avro.values import open_object

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple, cast
 import orjson
 from fastavro import parse_schema
 
-from consumer.avro import flat
-from consumer.avro.rewrite import Rewriter, fields_of, unusable
+from consumer.avro import fast_reader
+from consumer.avro.safe_schema import Rewriter, fields_of, unusable
 from consumer.avro.values import as_instant, as_is, as_object, as_value
 from consumer.core.model import Event
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from fastavro.types import NamedSchemas
 
-    from consumer.avro.flat import FlatReader
-    from consumer.avro.rewrite import Converter, Schema
+    from consumer.avro.fast_reader import FastReader
+    from consumer.avro.safe_schema import Converter, Schema
 
 INSTANTS: Final = frozenset({"timestamp", "originalTimestamp", "sentAt", "receivedAt"})
 OBJECTS: Final = frozenset({"properties", "traits", "context", "integrations"})
@@ -27,9 +27,9 @@ TEXTS: Final = frozenset(Event.__annotations__) - INSTANTS - OBJECTS
 FIELDS: Final = INSTANTS | OBJECTS | TEXTS
 
 _PURPOSES: Final = (
-    dict.fromkeys(INSTANTS, flat.INSTANT)
-    | dict.fromkeys(OBJECTS, flat.OBJECT)
-    | dict.fromkeys(TEXTS, flat.TEXT)
+    dict.fromkeys(INSTANTS, fast_reader.INSTANT)
+    | dict.fromkeys(OBJECTS, fast_reader.OBJECT)
+    | dict.fromkeys(TEXTS, fast_reader.TEXT)
 )
 
 ALIASES: Final = {re.sub("([A-Z])", r"_\1", name).lower(): name for name in FIELDS}
@@ -40,7 +40,7 @@ class Plan(NamedTuple):
     """How to read one writer's data: by `schema`, then see to the fields that are named."""
 
     schema: dict[str, object]
-    """What fastavro's reader takes, see `rewrite`."""
+    """What fastavro's reader takes, see `safe_schema`."""
     ignored: tuple[str, ...]
     """Fields that an event has no place for."""
     objects: tuple[str, ...]
@@ -49,7 +49,7 @@ class Plan(NamedTuple):
     """Text fields that may come as something else."""
     instants: tuple[str, ...]
     """Timestamps that may come as neither a number nor text."""
-    flat: FlatReader | None
+    flat: FastReader | None
     """The fast way to do all that, where there is one."""
 
 
@@ -82,7 +82,7 @@ def make_plan(schemas: Sequence[str]) -> Plan:
         objects=_but(OBJECTS, {"null", "map", "record"}, kinds),
         texts=_but(TEXTS, {"null", "string", "enum", "bytes", "fixed"}, kinds),
         instants=_but(INSTANTS, {"null", "string", "int", "long"}, kinds),
-        flat=flat.reader(nodes, _PURPOSES),
+        flat=fast_reader.reader(nodes, _PURPOSES),
     )
 
 

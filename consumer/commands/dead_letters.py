@@ -16,8 +16,8 @@ from consumer.avro.decoder import Decoder
 from consumer.avro.schemas import folder
 from consumer.commands.loading import NEEDS_NO_SEG, load_settings
 from consumer.core.errors import ConsumerError, DeadLetterReason, PoisonError
+from consumer.kafka.dead_letter_reader import Letter, Wanted, read_letters, revived
 from consumer.kafka.dead_letters import topic_of
-from consumer.kafka.letters import Letter, Wanted, read_letters, revived
 from consumer.kafka.produce import TopicProducer
 
 if TYPE_CHECKING:
@@ -149,9 +149,9 @@ def replay(ctx: click.Context, selection: Selection, *, limit: int, dry_run: boo
 def _chosen(settings: Settings, selection: Selection, limit: int) -> Iterator[Letter]:
     """Yield the letters that the options mean, at most *limit*."""
     topics = [name for name in settings.kafka.topics if not name.startswith("^")]
-    graves = sorted({topic_of(settings.dead_letter, name) for name in topics})
-    for grave in graves if selection.topic is None else [selection.topic]:
-        for letter in read_letters(settings.kafka, grave, selection.wanted):
+    letter_topics = sorted({topic_of(settings.dead_letter, name) for name in topics})
+    for letter_topic in letter_topics if selection.topic is None else [selection.topic]:
+        for letter in read_letters(settings.kafka, letter_topic, selection.wanted):
             if limit <= 0:
                 return
             limit -= 1

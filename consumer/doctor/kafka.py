@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Final
 
 from consumer.core.errors import StartError
 from consumer.doctor.report import Check, Name, State, judged, skipped
+from consumer.kafka.connectivity import Stage, UnreachableError
 from consumer.kafka.dead_letters import topic_of
 from consumer.kafka.inspect import Cluster
-from consumer.kafka.reach import Stage, UnreachableError
-from consumer.kafka.rights import grave_problem, group_problem, topic_problem
+from consumer.kafka.rights import dead_letter_topic_problem, group_problem, topic_problem
 from consumer.kafka.start import matching
 
 if TYPE_CHECKING:
@@ -77,8 +77,8 @@ def _inside(cluster: Cluster, settings: Settings, visible: Iterable[str]) -> lis
     kafka, dead_letter = settings.kafka, settings.dead_letter
     matched = matching(kafka.topics, visible)
     names = [name for name in kafka.topics if not name.startswith("^")] + matched
-    graves = {topic_of(dead_letter, name): name for name in names}
-    topics = cluster.topics([*names, *graves])
+    letter_topics = {topic_of(dead_letter, name): name for name in names}
+    topics = cluster.topics([*names, *letter_topics])
     return [
         _topics({name: topics[name] for name in names}),
         judged(
@@ -89,8 +89,8 @@ def _inside(cluster: Cluster, settings: Settings, visible: Iterable[str]) -> lis
         _offsets(cluster, kafka, {name: topics[name].partitions for name in names}),
         _dead_letters(
             cluster,
-            {name: topics[name] for name in graves},
-            graves,
+            {name: topics[name] for name in letter_topics},
+            letter_topics,
             create=dead_letter.create,
         ),
     ]
@@ -155,7 +155,9 @@ def _gone(gone: Sequence[Standing], kafka: KafkaSettings) -> Check:
 def _dead_letters(
     cluster: Cluster, topics: Mapping[str, Topic], sources: Mapping[str, str], *, create: bool
 ) -> Check:
-    problems = [grave_problem(name, topic, create=create) for name, topic in topics.items()]
+    problems = [
+        dead_letter_topic_problem(name, topic, create=create) for name, topic in topics.items()
+    ]
     failed = judged(Name.DEAD_LETTERS, problems, "")
     if failed.state is State.FAILED:
         return failed
@@ -175,6 +177,6 @@ def _dead_letters(
     return Check(Name.DEAD_LETTERS, State.OK, ", ".join(told) or "none yet")
 
 
-def _is_smaller(cluster: Cluster, grave: str, source: str) -> bool:
-    ours, theirs = cluster.largest_record_bytes(grave), cluster.largest_record_bytes(source)
+def _is_smaller(cluster: Cluster, letter_topic: str, source: str) -> bool:
+    ours, theirs = cluster.largest_record_bytes(letter_topic), cluster.largest_record_bytes(source)
     return ours is not None and theirs is not None and ours < theirs

@@ -2,7 +2,7 @@
 
 source         the group member: records in, commits out
 dead_letters   the dead-letter topic
-reach          whether the brokers let us in, and why not
+connectivity   whether the brokers let us in, and why not
 inspect        topics, rights and offsets, seen from outside the group
 start          what is checked before the first record is read
 produce        Segment calls onto a topic

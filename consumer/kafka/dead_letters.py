@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from consumer.kafka.config import make, producer_config
-from consumer.kafka.graves import Graves
+from consumer.kafka.dead_letter_topics import DeadLetterTopics
 from consumer.kafka.problems import Problems
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class KafkaDeadLetters:
         self._log = log
         self._problems = Problems(tally, log)
         self._producer = make(Producer, producer_config(kafka), error_cb=self._problems.note)
-        self._graves = Graves(settings, kafka, tally=tally, clock=clock, log=log)
+        self._letter_topics = DeadLetterTopics(settings, kafka, tally=tally, clock=clock, log=log)
         self._homeless: dict[str, list[DeadLetter]] = {}  # by the topic of their records
         self._under_way = 0
         self._stored: list[DeadLetter] = []
@@ -100,13 +100,13 @@ class KafkaDeadLetters:
     def expect(self, sources: Iterable[str]) -> None:
         """See to it, without waiting, that the letters of the topics *sources* have a topic."""
         for source in sources:
-            self._graves.has(topic_of(self._settings, source), source)
+            self._letter_topics.has(topic_of(self._settings, source), source)
 
     def put(self, letter: DeadLetter) -> None:
         """Start to store *letter*."""
         record = letter.record
         topic = topic_of(self._settings, record.partition.topic)
-        if not self._graves.has(topic, record.partition.topic):
+        if not self._letter_topics.has(topic, record.partition.topic):
             self._homeless.setdefault(record.partition.topic, []).append(letter)
             return
         try:
@@ -137,7 +137,7 @@ class KafkaDeadLetters:
         self._problems.raise_fatal()
         now_s = self._clock.monotonic_s()
         for source in list(self._homeless):
-            if self._graves.has(topic_of(self._settings, source), source):
+            if self._letter_topics.has(topic_of(self._settings, source), source):
                 for letter in self._homeless.pop(source):
                     self.put(letter)
         while self._refused and self._refused[0][0] <= now_s:
@@ -148,7 +148,7 @@ class KafkaDeadLetters:
     def set_credentials(self, username: str, password: str) -> None:
         """Log in with these from the next connection on."""
         self._producer.set_sasl_credentials(username, password)
-        self._graves.set_credentials(username, password)
+        self._letter_topics.set_credentials(username, password)
 
     def close(self) -> None:
         """Wait a little for what is under way; what is not acknowledged is not finished."""

@@ -17,8 +17,8 @@ from confluent_kafka.admin import AdminClient, ConfigResource, OffsetSpec, Resou
 from consumer.core.errors import StartError
 from consumer.core.model import Partition
 from consumer.kafka.config import admin_config, make
+from consumer.kafka.connectivity import reach
 from consumer.kafka.problems import code_of
-from consumer.kafka.reach import reach
 from consumer.kafka.rights import Rights, Topic
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ from consumer.core.checkpoint import UnreadableError, decode
 from consumer.core.errors import StartError
 from consumer.core.ledger import Checkpoint
 from consumer.core.model import Partition
-from consumer.kafka.patience import patiently
 from consumer.kafka.problems import code_of
 from consumer.kafka.records import place_of
+from consumer.kafka.retry import ask_again
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -58,7 +58,7 @@ class Positions:
         if not places:
             return {}
         try:
-            committed = patiently(lambda: self._committed(places))
+            committed = ask_again(lambda: self._committed(places))
         except KafkaException as error:
             raise StartError(
                 "Kafka did not tell the committed offsets of the group "
@@ -166,7 +166,7 @@ class Positions:
     def _watermarks(self, partition: Partition) -> tuple[int, int]:
         place = TopicPartition(partition.topic, partition.number)
         try:
-            return patiently(
+            return ask_again(
                 lambda: self._consumer.get_watermark_offsets(place, timeout=ASK_TIMEOUT_S)
             )
         except KafkaException as error:

@@ -9,9 +9,9 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from consumer.core.errors import StartError
 from consumer.core.model import Partition
 from consumer.kafka.config import client_config, make
-from consumer.kafka.patience import patiently
 from consumer.kafka.problems import code_of
 from consumer.kafka.records import record_of
+from consumer.kafka.retry import ask_again
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,7 +50,7 @@ def read_topic(settings: KafkaSettings, topic: str) -> Iterator[Record]:
 
 def _read_partition(consumer: Consumer, partition: Partition) -> Iterator[Record]:
     place = TopicPartition(partition.topic, partition.number)
-    low, end = patiently(lambda: consumer.get_watermark_offsets(place, timeout=ASK_TIMEOUT_S))
+    low, end = ask_again(lambda: consumer.get_watermark_offsets(place, timeout=ASK_TIMEOUT_S))
     if low == end:
         return
     place.offset = low

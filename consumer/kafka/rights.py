@@ -48,7 +48,7 @@ def group_problem(group_id: str, rights: Rights | None) -> str | None:
     )
 
 
-def grave_problem(name: str, topic: Topic, *, create: bool) -> str | None:
+def dead_letter_topic_problem(name: str, topic: Topic, *, create: bool) -> str | None:
     """Return why the dead-letter topic cannot be written, and what to do; None where it can."""
     if not topic.grants("WRITE"):
         return (

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from consumer.core.errors import StartError
 from consumer.kafka.config import NO_DEAD_LETTERS
+from consumer.kafka.dead_letter_topics import create
 from consumer.kafka.dead_letters import topic_of
-from consumer.kafka.graves import create
 from consumer.kafka.inspect import ASK_TIMEOUT_S, Cluster
-from consumer.kafka.rights import grave_problem, group_problem, topic_problem
+from consumer.kafka.rights import dead_letter_topic_problem, group_problem, topic_problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -36,24 +36,27 @@ def check_start(
     cluster = Cluster(kafka, clock)
     matched = matching(kafka.topics, cluster.reach(ASK_TIMEOUT_S))
     wanted = [name for name in kafka.topics if not name.startswith("^")]
-    graves = {topic_of(dead_letter, name): name for name in [*wanted, *matched]}
-    for grave in matching(kafka.topics, filter(None, [dead_letter.topic])):
+    letter_topics = {topic_of(dead_letter, name): name for name in [*wanted, *matched]}
+    for letter_topic in matching(kafka.topics, filter(None, [dead_letter.topic])):
         raise StartError(
-            f"the dead-letter topic {grave} is one that SEG_KAFKA__TOPICS takes in: dead letters "
-            "would be read as events. Set SEG_DEAD_LETTER__TOPIC to a name that no pattern "
-            "matches, or that ends in .dead-letter"
+            f"the dead-letter topic {letter_topic} is one that SEG_KAFKA__TOPICS takes in: "
+            "dead letters would be read as events. Set SEG_DEAD_LETTER__TOPIC to a name that no "
+            "pattern matches, or that ends in .dead-letter"
         )
-    topics = cluster.topics([*wanted, *matched, *graves])
+    topics = cluster.topics([*wanted, *matched, *letter_topics])
     problems = [
         *(topic_problem(name, topics[name]) for name in [*wanted, *matched]),
         group_problem(kafka.group_id, cluster.group_rights()),
-        *(grave_problem(name, topics[name], create=dead_letter.create) for name in graves),
+        *(
+            dead_letter_topic_problem(name, topics[name], create=dead_letter.create)
+            for name in letter_topics
+        ),
     ]
     if found := [problem for problem in problems if problem is not None]:
         raise StartError("; ".join(found))
-    for grave, source in graves.items():
-        if topics[grave].state == "missing":
-            create(cluster, grave, source, log)
+    for letter_topic, source in letter_topics.items():
+        if topics[letter_topic].state == "missing":
+            create(cluster, letter_topic, source, log)
 
 
 def matching(topics: Iterable[str], visible: Iterable[str]) -> list[str]:

@@ -4,7 +4,7 @@
     envelope     who and when, and the bytes on the wire
     track identify page alias    one module a call type
     tables       which Segment name becomes which of Seg's, as data
-    rewrite      how a table rewrites an object
+    mapping      how a table rewrites an object
     plans        which name wins which row
     readers      what a row accepts
 

@@ -18,8 +18,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from consumer.translate.mapping import pass_on, rewrite, split
 from consumer.translate.readers import BadValueError, address
-from consumer.translate.rewrite import pass_on, rewrite, split
 from consumer.translate.tables import TRAITS
 
 if TYPE_CHECKING:

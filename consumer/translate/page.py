@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, cast
 
+from consumer.translate.mapping import dig, path
 from consumer.translate.readers import AS_IT_IS, BadValueError
-from consumer.translate.rewrite import dig, path
 from consumer.translate.tables import PAGE, PAGE_OF_TRACK
 
 if TYPE_CHECKING:

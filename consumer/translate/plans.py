@@ -2,7 +2,7 @@
 
 What wins is a matter of the names alone, not of what they hold, and a shop's objects have the same
 names over and over: nearly every object finds its plan made. Only a null under a known name would
-decide otherwise; `rewrite` drops those first.
+decide otherwise; `mapping` drops those first.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 To add a key, add a row here and a folder to `tests/translate/golden/`. A row has no conditions:
 what needs an `if` is a reader with a name and tests of its own. What happens to the sources
-that no row takes says `rewrite`.
+that no row takes says `mapping`.
 
 Sources of the names: Segment's e-commerce spec v1 and v2 (`id` and `orderId` are v1,
 `product_id`, `order_id`, `brand`, `variant` and `subtotal` v2), Seg's Segment page
@@ -14,8 +14,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from consumer.translate.mapping import Merged, Row, Table, each
 from consumer.translate.readers import number, scalar, trimmed
-from consumer.translate.rewrite import Merged, Row, Table, each
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

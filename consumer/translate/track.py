@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from consumer.translate.mapping import pass_on, rewrite, split
 from consumer.translate.page import page_of_track
 from consumer.translate.readers import BadValueError
-from consumer.translate.rewrite import pass_on, rewrite, split
 from consumer.translate.tables import BASKET_LINE, ORDER_PLACED, PRODUCT_VIEW, RANGE_VIEW
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from consumer.core.model import Event, Object
-    from consumer.translate.rewrite import Fill, Table
+    from consumer.translate.mapping import Fill, Table
 
 
 def _track(table: Table, translate: Callable[[Table, Object], Object] = rewrite) -> Fill:

@@ -16,7 +16,7 @@ from consumer.translate.track import TRACKS
 
 if TYPE_CHECKING:
     from consumer.core.model import Event, Object
-    from consumer.translate.rewrite import Fill
+    from consumer.translate.mapping import Fill
 
 _DISABLED: Final = Ignored(IgnoredReason.INTEGRATION_DISABLED)
 _UNMAPPED: Final = Ignored(IgnoredReason.UNMAPPED_EVENT)

@@ -10,8 +10,14 @@ from confluent_kafka import KafkaError
 
 from consumer.core.errors import StartError
 from consumer.core.model import Partition
+from consumer.kafka.dead_letter_reader import (
+    COUNT_HEADER,
+    FROM_HEADER,
+    Wanted,
+    read_letters,
+    revived,
+)
 from consumer.kafka.dead_letters import PREFIX, RETRY_AFTER_S
-from consumer.kafka.letters import COUNT_HEADER, FROM_HEADER, Wanted, read_letters, revived
 from consumer.kafka.produce import TopicProducer
 from consumer.kafka.read import read_topic
 from tests.kafka.brokers import Broker, Embedded, Real
@@ -106,12 +112,12 @@ def test_a_replay_is_the_record_that_died(
 
 def test_one_topic_may_serve_all(broker: Broker, topic: str, write: Callable[..., Writer]) -> None:
     """The operator's name goes before the topic's own."""
-    broker.create_topic(f"{topic}-graves", 1)
-    writer = write(broker, topic, SEG_DEAD_LETTER__TOPIC=f"{topic}-graves")
+    broker.create_topic(f"{topic}-letters", 1)
+    writer = write(broker, topic, SEG_DEAD_LETTER__TOPIC=f"{topic}-letters")
     writer.put(1, b"k", b"v", None)
     writer.wait(1)
 
-    assert len(list(read_topic(writer.kafka, f"{topic}-graves"))) == 1
+    assert len(list(read_topic(writer.kafka, f"{topic}-letters"))) == 1
 
 
 def test_nothing_counts_before_the_broker_has_it(

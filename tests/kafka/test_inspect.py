@@ -12,8 +12,8 @@ import pytest
 
 from consumer.core.timing import SystemClock
 from consumer.kafka import inspect
+from consumer.kafka.connectivity import HUNG_UP_S, SURE_AFTER_S, UnreachableError
 from consumer.kafka.inspect import Cluster
-from consumer.kafka.reach import HUNG_UP_S, SURE_AFTER_S, UnreachableError
 from consumer.settings import load
 from tests.kafka.member import environment, settings_for
 

@@ -13,8 +13,8 @@ import orjson
 import pytest
 from confluent_kafka.admin import ConfigResource, ResourceType
 
-from consumer.kafka import graves
-from consumer.kafka.graves import HEADERS_BYTES, LOOK_AGAIN_S, THREAD
+from consumer.kafka import dead_letter_topics
+from consumer.kafka.dead_letter_topics import HEADERS_BYTES, LOOK_AGAIN_S, THREAD
 from consumer.kafka.produce import TopicProducer
 from consumer.kafka.read import read_topic
 from consumer.kafka.rights import Topic
@@ -56,14 +56,14 @@ class TestLetters:
         at_once = (writer.letters.pending, writer.look())
         writer.wait(3)
 
-        grave = f"{topic}.dead-letter"
-        resource = ConfigResource(ResourceType.TOPIC, grave)
+        letter_topic = f"{topic}.dead-letter"
+        resource = ConfigResource(ResourceType.TOPIC, letter_topic)
         found = strict.admin.describe_configs([resource])[resource].result(LIMIT_S)
         assert at_once == (3, 0)
         assert writer.stored == letters
         assert writer.letters.pending == 0
         assert writer.tally.dead_letter_write_failures == 0
-        assert [it.value for it in read_topic(writer.kafka, grave)] == [b"0", b"1", b"2"]
+        assert [it.value for it in read_topic(writer.kafka, letter_topic)] == [b"0", b"1", b"2"]
         assert int(found["max.message.bytes"].value or "0") == 2_000_000 + HEADERS_BYTES
 
     def test_has_a_topic_before_it_is_needed(self, strict: Real, topic: str, write: Write) -> None:
@@ -163,7 +163,7 @@ def test_a_look_uses_the_password_that_is_in_force(
     """One that was rotated since the start, for the look logs in anew."""
     cluster = Mock()
     cluster.return_value.topics.return_value = {f"{topic}.dead-letter": Topic("there", 1, None)}
-    monkeypatch.setattr(graves, "Cluster", cluster)
+    monkeypatch.setattr(dead_letter_topics, "Cluster", cluster)
     writer = write(embedded, topic, SEG_KAFKA__TOPICS=f"^{topic}")
 
     writer.letters.set_credentials("jane", "new-password")

@@ -50,13 +50,13 @@ class TestDeadLetterTopic:
 
     def test_one_that_exists_is_enough(self, broker: Broker, topic: str) -> None:
         """Also where the program may not make one; several topics may share it."""
-        for name in (topic, f"{topic}-b", f"{topic}-graves"):
+        for name in (topic, f"{topic}-b", f"{topic}-letters"):
             broker.create_topic(name, 1)
 
         check(
             broker,
             f"{topic},{topic}-b",
-            SEG_DEAD_LETTER__TOPIC=f"{topic}-graves",
+            SEG_DEAD_LETTER__TOPIC=f"{topic}-letters",
             SEG_DEAD_LETTER__CREATE="false",
         )
 
@@ -86,20 +86,24 @@ class TestDeadLetterTopic:
         found = broker.admin.describe_configs([resource])[resource].result(LIMIT_S)
         assert int(found["max.message.bytes"].value or "0") == 2_000_000 + 65_536
 
-    @pytest.mark.parametrize("there", [["{0}", "{0}-graves"], ["{0}"], []])
-    @pytest.mark.parametrize("name", ["{0}-graves", "{0}-graves.dead"])
+    @pytest.mark.parametrize("there", [["{0}", "{0}-letters"], ["{0}"], []])
+    @pytest.mark.parametrize("name", ["{0}-letters", "{0}-letters.dead"])
     def test_one_that_would_be_read_again_is_refused(
         self, broker: Broker, topic: str, name: str, there: list[str]
     ) -> None:
         """A letter that comes back as an event would die for ever; also before it exists."""
-        grave = name.format(topic)
+        letter_topic = name.format(topic)
         for existing in there:
             broker.create_topic(existing.format(topic), 1)
 
-        with pytest.raises(StartError, match=f"^the dead-letter topic {grave} is one that SEG_KA"):
-            check(broker, f"^{topic}", SEG_DEAD_LETTER__TOPIC=grave)
+        with pytest.raises(
+            StartError, match=f"^the dead-letter topic {letter_topic} is one that SEG_KA"
+        ):
+            check(broker, f"^{topic}", SEG_DEAD_LETTER__TOPIC=letter_topic)
 
-        assert (grave in topics_of(broker)) == (grave in [it.format(topic) for it in there])
+        assert (letter_topic in topics_of(broker)) == (
+            letter_topic in [it.format(topic) for it in there]
+        )
 
 
 def test_a_pattern_that_is_none_is_said_in_a_sentence(broker: Broker, topic: str) -> None:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from consumer.core.timing import SystemClock
+from consumer.kafka.connectivity import Stage, UnreachableError
 from consumer.kafka.inspect import Cluster
-from consumer.kafka.reach import Stage, UnreachableError
 from consumer.settings import load
 from tests.security.authority import Signer
 from tests.security.secured import ADMIN, PASSWORD, Secured

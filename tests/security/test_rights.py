@@ -66,14 +66,14 @@ def test_everything_that_is_missing_is_told_at_once(kafka: Secured, name: str) -
     """The topic, the group and the dead-letter topic each have their sentence and setting."""
     kafka.kafka.create_topic(name, partitions=1)
 
-    topic, group, grave = refusal(limited(kafka, name))
+    topic, group, letter_topic = refusal(limited(kafka, name))
 
     assert topic.startswith(f"the topic {name} cannot be read: grant the principal READ")
     assert "SEG_KAFKA__TOPICS" in topic
     assert group.startswith(f"the group {name} cannot be joined: grant the principal READ")
     assert "SEG_KAFKA__GROUP_ID" in group
-    assert grave.startswith(f"the dead-letter topic {name}.dead-letter cannot be written")
-    assert "SEG_DEAD_LETTER__TOPIC" in grave
+    assert letter_topic.startswith(f"the dead-letter topic {name}.dead-letter cannot be written")
+    assert "SEG_DEAD_LETTER__TOPIC" in letter_topic
 
 
 def test_to_see_a_topic_is_not_to_read_it(kafka: Secured, name: str) -> None:
@@ -96,10 +96,10 @@ def test_a_dead_letter_topic_that_cannot_be_made(kafka: Secured, name: str) -> N
     kafka.allow(GROUP, name, READ)
     kafka.allow(TOPIC, f"{name}.dead-letter", WRITE)
 
-    [grave] = refusal(limited(kafka, name))
+    [letter_topic] = refusal(limited(kafka, name))
 
-    assert "cannot be made: grant the principal CREATE" in grave
-    assert "SEG_DEAD_LETTER__CREATE" in grave
+    assert "cannot be made: grant the principal CREATE" in letter_topic
+    assert "SEG_DEAD_LETTER__CREATE" in letter_topic
 
 
 def test_a_missing_topic_is_not_made_by_asking_for_it(kafka: Secured, name: str) -> None:

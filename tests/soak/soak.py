@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from consumer.kafka.letters import Wanted, read_letters
+from consumer.kafka.dead_letter_reader import Wanted, read_letters
 from consumer.settings import load
 from tests.kafka.brokers import committed
 from tests.soak.traffic import POISON_REASON, USERS, Traffic

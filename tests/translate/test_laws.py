@@ -16,7 +16,7 @@ from consumer.translate import Translator, tables
 from consumer.translate.readers import BadValueError, number
 
 if TYPE_CHECKING:
-    from consumer.translate.rewrite import Table
+    from consumer.translate.mapping import Table
 
 TABLES: Final = {
     "Viewed Product Category": tables.RANGE_VIEW,

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from consumer.translate import plans, tables
 from consumer.translate.envelope import envelope
+from consumer.translate.mapping import Merged, Row, Table, dig, pass_on, path, rewrite
 from consumer.translate.readers import AS_IT_IS, BadValueError, Reader, address, gather, scalar
-from consumer.translate.rewrite import Merged, Row, Table, dig, pass_on, path, rewrite
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

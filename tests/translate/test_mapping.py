@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from consumer.translate.mapping import Merged, Row, Table, each, rewrite, split
 from consumer.translate.readers import BadValueError, number, scalar
-from consumer.translate.rewrite import Merged, Row, Table, each, rewrite, split
 
 if TYPE_CHECKING:
     from consumer.core.model import Object

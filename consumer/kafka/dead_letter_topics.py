@@ -16,7 +16,7 @@ from confluent_kafka.cimpl import NewTopic
 from consumer.core.errors import StartError
 from consumer.kafka.inspect import ATTEMPT_S, Cluster
 from consumer.kafka.problems import code_of
-from consumer.kafka.rights import grave_problem
+from consumer.kafka.rights import dead_letter_topic_problem
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
@@ -38,29 +38,31 @@ _NOT_PERMITTED = frozenset(
 )
 
 
-def create(cluster: Cluster, grave: str, source: str, log: FilteringBoundLogger) -> None:
-    """Make the topic *grave*: it takes the largest record of *source* with our headers.
+def create(cluster: Cluster, letter_topic: str, source: str, log: FilteringBoundLogger) -> None:
+    """Make the topic *letter_topic*: it takes the largest record of *source* with our headers.
 
     Raises:
         StartError: the brokers refuse; with what to do.
     """
     size = cluster.largest_record_bytes(source)
     new = NewTopic(
-        grave,
+        letter_topic,
         num_partitions=1,
         replication_factor=-1,
         config={} if size is None else {"max.message.bytes": str(size + HEADERS_BYTES)},
     )
     try:
         cluster.ask(
-            lambda admin: admin.create_topics([new], request_timeout=ATTEMPT_S)[grave].result()
+            lambda admin: admin.create_topics([new], request_timeout=ATTEMPT_S)[
+                letter_topic
+            ].result()
         )
     except KafkaException as error:
         code = error.args[0].code()
         if code in _MAY_EXIST:
             return
         if code in _CANNOT_SAY:
-            log.info("dead_letter_topic_left_to_the_broker", topic=grave)
+            log.info("dead_letter_topic_left_to_the_broker", topic=letter_topic)
             return
         advice = (
             "grant the principal CREATE on it, or create it and set SEG_DEAD_LETTER__CREATE to"
@@ -68,11 +70,13 @@ def create(cluster: Cluster, grave: str, source: str, log: FilteringBoundLogger)
             if code in _NOT_PERMITTED
             else code_of(error)
         )
-        raise StartError(f"the dead-letter topic {grave} cannot be made: {advice}") from error
-    log.info("dead_letter_topic_made", topic=grave)
+        raise StartError(
+            f"the dead-letter topic {letter_topic} cannot be made: {advice}"
+        ) from error
+    log.info("dead_letter_topic_made", topic=letter_topic)
 
 
-class Graves:
+class DeadLetterTopics:
     """Which dead-letter topics can be used, where a pattern may take in new topics at any time.
 
     One that cannot be used holds only its own letters and is looked at again until it can: what a
@@ -99,17 +103,21 @@ class Graves:
         self._look_at_s: dict[str, float] = {}
         self._look: Thread | None = None  # one at a time
 
-    def has(self, grave: str, source: str) -> bool:
-        """Tell whether letters of *source* can go to *grave*; where not, it is seen to."""
-        if self._all_named or grave in self._usable:
+    def has(self, letter_topic: str, source: str) -> bool:
+        """Tell whether letters of *source* can go to *letter_topic*; where not, it is seen to."""
+        if self._all_named or letter_topic in self._usable:
             return True
         now_s = self._clock.monotonic_s()
-        if now_s < self._look_at_s.get(grave, now_s) or (self._look and self._look.is_alive()):
+        if now_s < self._look_at_s.get(letter_topic, now_s) or (
+            self._look and self._look.is_alive()
+        ):
             return False
-        if grave in self._look_at_s:  # so the last look has found it wanting
+        if letter_topic in self._look_at_s:  # so the last look has found it wanting
             self._tally.dead_letter_write_failures += 1
-        self._look_at_s[grave] = now_s + LOOK_AGAIN_S
-        self._look = Thread(target=self._see_to, args=(grave, source), name=THREAD, daemon=True)
+        self._look_at_s[letter_topic] = now_s + LOOK_AGAIN_S
+        self._look = Thread(
+            target=self._see_to, args=(letter_topic, source), name=THREAD, daemon=True
+        )
         self._look.start()
         return False
 
@@ -117,17 +125,17 @@ class Graves:
         """Log in with these from the next look on."""
         self._credentials = username, password
 
-    def _see_to(self, grave: str, source: str) -> None:
-        """Make *grave* where it is missing; of what the loop uses, touch only the set."""
+    def _see_to(self, letter_topic: str, source: str) -> None:
+        """Make *letter_topic* where it is missing; of what the loop uses, touch only the set."""
         cluster = Cluster(self._kafka, self._clock, self._credentials)
         try:
-            topic = cluster.topics([grave])[grave]
-            problem = grave_problem(grave, topic, create=self._settings.create)
+            topic = cluster.topics([letter_topic])[letter_topic]
+            problem = dead_letter_topic_problem(letter_topic, topic, create=self._settings.create)
             if problem is None and topic.state == "missing":
-                create(cluster, grave, source, self._log)
+                create(cluster, letter_topic, source, self._log)
         except StartError as error:
             problem = str(error)
         if problem is None:
-            self._usable.add(grave)
+            self._usable.add(letter_topic)
         else:
-            self._log.warning("dead_letter_topic_not_usable", reason=problem, topic=grave)
+            self._log.warning("dead_letter_topic_not_usable", reason=problem, topic=letter_topic)

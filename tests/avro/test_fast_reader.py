@@ -10,13 +10,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from consumer.avro.decoder import _read_carefully
-from consumer.avro.flat import UNUSUAL
+from consumer.avro.fast_reader import UNUSUAL
 from consumer.avro.plan import make_plan
 from consumer.core.errors import PoisonError
 from tests.avro.samples import CALL, CANONICAL_TEXT, TYPED_TEXT, datum, record
 
 if TYPE_CHECKING:
-    from consumer.avro.flat import FlatReader
+    from consumer.avro.fast_reader import FastReader
     from consumer.core.model import Event
 
 OBJECTS = ("properties", "traits", "context", "integrations")
@@ -81,7 +81,7 @@ calls = st.tuples(st.just("canonical"), canonical_calls) | st.tuples(st.just("od
 PLANS = {name: make_plan((text,)) for name, text in SCHEMAS.items()}
 
 
-def flat(name: str) -> FlatReader:
+def flat(name: str) -> FastReader:
     """Return the flat reader for the schema *name*."""
     reader = PLANS[name].flat
     assert reader is not None

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from consumer.avro.values import Node
     from consumer.core.model import Event
 
-    FlatReader = Callable[[bytes, int], Event]
+    FastReader = Callable[[bytes, int], Event]
     """Takes a value and where the datum starts in it."""
 
 UNUSUAL: Final = (IndexError, KeyError, ValueError)
@@ -91,8 +91,8 @@ ONE_BYTE: Final = 64
 """So many branches and symbols have an index of one byte, which is twice their number."""
 
 
-def reader(fields: Sequence[Node], purposes: Mapping[str, Reads]) -> FlatReader | None:
-    """Return the reader of an envelope with *fields*, as `rewrite` made them; None if not flat.
+def reader(fields: Sequence[Node], purposes: Mapping[str, Reads]) -> FastReader | None:
+    """Return the reader of an envelope with *fields*, as `safe_schema` made them; None if not flat.
 
     *purposes* tells how a field's values are read; those of a field that it does not name are
     passed over.
@@ -153,7 +153,7 @@ def _leaf(
     return code.format(v=variable).strip().splitlines()
 
 
-def _compiled(lines: Iterable[str], symbols: Mapping[str, object]) -> FlatReader:
+def _compiled(lines: Iterable[str], symbols: Mapping[str, object]) -> FastReader:
     body = "\n    ".join(["def read(value, at):", *lines])
     scope: dict[str, Any] = {
         "from_bytes": int.from_bytes,
@@ -162,7 +162,7 @@ def _compiled(lines: Iterable[str], symbols: Mapping[str, object]) -> FlatReader
         **symbols,
     }
     exec(body, scope)  # noqa: S102 - our own text: nothing in it is the writer's
-    return cast("FlatReader", scope["read"])
+    return cast("FastReader", scope["read"])
 
 
 def _long_size(size: int, value: bytes, at: int) -> tuple[int, int]:

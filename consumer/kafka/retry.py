@@ -32,7 +32,7 @@ _MOVING = frozenset(
 T = TypeVar("T")
 
 
-def patiently(question: Callable[[], T]) -> T:
+def ask_again(question: Callable[[], T]) -> T:
     """Return the answer to *question*; put it again while an office is moving.
 
     Raises:
