@@ -1,8 +1,8 @@
 """From a Kafka record's value to a Segment event.
 
 Every datum that cannot be read is poison with its reason, whatever its bytes: lengths are bounded
-by the value's own, depth by `safe_schema`. With a writer's schema in the settings every value is a bare
-datum, for its first bytes may look like a framing by chance; without one, see `framing`.
+by the value's own, depth by `safe_schema`. With a writer's schema in the settings every value is a
+bare datum, for its first bytes may look like a framing by chance; without one, see `framing`.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from consumer.kafka.embedded import CONFIG, EmbeddedBroker
 from consumer.kafka.produce import Outgoing, TopicProducer
 from consumer.kafka.read import read_topic
 from consumer.settings import Settings, load
-from tests.test_cli import WEBSITE_ID, seg_consumer
+from tests.commands.test_cli import WEBSITE_ID, seg_consumer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
