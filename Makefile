@@ -13,7 +13,7 @@ $(READY): requirements/dev.txt pyproject.toml
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-.PHONY: help setup demo test lint bench bench-memory soak kafka-up kafka-down chart-tools chart-test dashboards docs format lock clean
+.PHONY: help setup demo test test-fast lint bench bench-memory soak kafka-up kafka-down chart-tools chart-test dashboards docs format lock clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -25,6 +25,12 @@ demo: $(READY) ## Run Kafka, the consumer and a stand-in for Seg on the sample e
 
 test: $(READY) ## Run the tests.
 	@$(BIN)/python -m pytest
+
+# What is pure, with few made-up examples: no broker, no process, no page.
+FAST := tests/core tests/flow tests/avro tests/translate tests/seg tests/observe tests/docs \
+	tests/test_layers.py tests/test_settings.py
+test-fast: $(READY) ## Run the tests that need no broker and no process, in under a minute.
+	@$(BIN)/python -m pytest -q --hypothesis-profile=fast -m "not broker" $(FAST)
 
 lint: $(READY) ## Check style and types.
 	@$(BIN)/ruff check .

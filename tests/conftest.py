@@ -16,4 +16,7 @@ settings.register_profile(
     derandomize="CI" in os.environ,
     print_blob=True,
 )
+settings.register_profile(
+    "fast", parent=settings.get_profile("project"), max_examples=10, stateful_step_count=20
+)
 settings.load_profile("project")

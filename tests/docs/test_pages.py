@@ -1,0 +1,44 @@
+"""The pages name files, targets and folders that are there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = [*sorted(ROOT.glob("docs/*.md")), ROOT / "CONTRIBUTING.md"]
+FOLDERS = (ROOT, ROOT / "consumer")
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+
+
+def named(page: str, pattern: str) -> list[str]:
+    """Return what stands in backticks in *page* and matches *pattern* as a whole."""
+    return [it for it in re.findall(r"`([^`\n]+)`", page) if re.fullmatch(pattern, it)]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda it: it.name)
+def test_every_file_that_a_page_names_is_there(page: Path) -> None:
+    """A path with a folder, as seen from the project's root or from `consumer/`."""
+    paths = named(page.read_text("utf-8"), r"[\w.-]+/[\w./-]*")
+
+    assert [it for it in paths if not any((root / it).exists() for root in FOLDERS)] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda it: it.name)
+def test_every_target_that_a_page_names_is_there(page: Path) -> None:
+    """`make x` is a target of the Makefile; variables behind it are not looked at."""
+    commands = named(page.read_text("utf-8"), r"make [a-z].*")
+    targets = {word for it in commands for word in it.split() if re.fullmatch("[a-z-]+", word)}
+
+    assert [
+        it for it in targets - {"make"} if not re.search(rf"^{it}:", MAKEFILE, re.MULTILINE)
+    ] == []
+
+
+def test_a_file_that_is_not_there_is_found() -> None:
+    """The second proof that the test above can fail."""
+    assert named("see `flow/nothing.py` and `make nothing`", r"[\w.-]+/[\w./-]*") == [
+        "flow/nothing.py"
+    ]
