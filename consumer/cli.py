@@ -20,6 +20,7 @@ from consumer.core.errors import ConsumerError, SettingsError
 
 COMMANDS = (
     "run", "demo", "translate", "config", "doctor", "produce", "schemas", "dead-letters", "sandbox",
+    "top",
 )  # fmt: skip
 
 
