@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from functools import wraps
-from typing import TYPE_CHECKING, NamedTuple
+import heapq
+import sys
+from typing import TYPE_CHECKING
 
 import click
 import orjson
 from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
-from consumer.avro.decoder import Decoder
-from consumer.avro.schemas import folder
+from consumer.commands.letter_selection import Selection, chosen, selecting
+from consumer.commands.letter_tables import Summary, facts_of, letter_lines, summary_table
 from consumer.commands.loading import NEEDS_NO_SEG, load_settings
-from consumer.core.errors import ConsumerError, DeadLetterReason, PoisonError
-from consumer.kafka.dead_letter_reader import Letter, Wanted, read_letters, revived
-from consumer.kafka.dead_letters import topic_of
+from consumer.core.errors import ConsumerError, PoisonError, UnavailableError
+from consumer.core.timing import SystemClock
+from consumer.kafka.dead_letter_reader import revived
 from consumer.kafka.produce import TopicProducer
+from consumer.kafka.replays import Replays
+from consumer.program.wiring import decoder_of, registry_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterable
 
-    from consumer.core.model import Object
+    from consumer.kafka.dead_letter_reader import Letter
     from consumer.settings import Settings
 
-DATES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"]
+ON_A_PIPE_WIDTH = 1_000
+"""Nothing is cut where no terminal sets a width."""
 
 
 @click.group("dead-letters")
@@ -34,106 +36,124 @@ def command() -> None:
     """Look at the records that could not be delivered, and send them again."""
 
 
-class Selection(NamedTuple):
-    """Which letters of which topic are meant."""
-
-    topic: str | None
-    """None is that of the settings."""
-    wanted: Wanted
-
-
-def _selecting(function: Callable[..., None]) -> Callable[..., None]:
-    """Add the options that say which letters are meant; they come as one `Selection`."""
-
-    @wraps(function)
-    def call(  # noqa: PLR0913 - one parameter an option
-        ctx: click.Context,
-        *,
-        topic: str | None,
-        reasons: tuple[str, ...],
-        since: datetime | None,
-        until: datetime | None,
-        partition: int | None,
-        offset: int | None,
-        **others: object,
-    ) -> None:
-        wanted = Wanted(
-            reasons=frozenset(reasons) or None,
-            since_ms=_milliseconds(since),
-            until_ms=_milliseconds(until),
-            partition=partition,
-            offset=offset,
-        )
-        function(ctx, Selection(topic, wanted), **others)
-
-    options = (
-        click.option("--topic", help="The dead-letter topic; that of the settings without it."),
-        click.option(
-            "--reason",
-            "reasons",
-            multiple=True,
-            type=click.Choice([str(reason) for reason in DeadLetterReason]),
-            help="Only these reasons.",
-        ),
-        click.option("--since", type=click.DateTime(DATES), help="Died at or after, UTC."),
-        click.option("--until", type=click.DateTime(DATES), help="Died before, UTC."),
-        click.option("--partition", type=int, help="From this partition of their own topic."),
-        click.option("--offset", type=int, help="From this offset of their own topic."),
-    )
-    decorated: Callable[..., None] = call
-    for option in reversed(options):
-        decorated = option(decorated)
-    return click.pass_context(decorated)
-
-
 @command.command("list")
-@_selecting
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON line for each.")
-@click.option("--limit", default=100, show_default=True, help="The most to print.")
-def list_(ctx: click.Context, selection: Selection, *, as_json: bool, limit: int) -> None:
-    """List dead letters: where from, why, when; never what is in them."""
+@selecting
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON line for each letter.")
+@click.option("--limit", default=20, show_default=True, help="The most letters on a page.")
+@click.option("--page", default=1, show_default=True, help="Which page; the newest are on 1.")
+def list_(
+    ctx: click.Context, selection: Selection, *, as_json: bool, limit: int, page: int
+) -> None:
+    """Sum up dead letters by topic and reason, then list the newest; never what is in them.
+
+    \b
+    seg-consumer dead-letters list --since 1h
+    seg-consumer dead-letters list --reason bad_envelope --page 2
+    """  # noqa: D301 - \b is click's mark for text to leave as it is
     settings = load_settings(ctx, NEEDS_NO_SEG)
-    table = Table("letter", "from", "died", "reason", "detail", "replays")
-    for letter in _chosen(settings, selection, limit):
-        if as_json:
-            click.echo(orjson.dumps(_facts(letter)))
-        else:
-            table.add_row(*_row(letter))
-    if not as_json:
-        Console().print(table)
+    summary = Summary()
+    newest = heapq.nlargest(limit * page, _counted(settings, selection, summary), key=_died)
+    shown = newest[limit * (page - 1) :]
+    if as_json:
+        for letter in shown:
+            click.echo(orjson.dumps(facts_of(letter)))
+        return
+    console = Console() if sys.stdout.isatty() else Console(width=ON_A_PIPE_WIDTH)
+    if not summary.total:
+        console.print("no dead letters")
+        return
+    console.print(summary_table(summary), "")
+    console.print(letter_lines(shown, console.width))
+    if left := summary.total - len(newest):
+        console.print(f"{left:,} more: --page {page + 1}, or --limit")
 
 
 @command.command("show")
-@_selecting
+@selecting
 def show(ctx: click.Context, selection: Selection) -> None:
-    """Show one dead letter with its event: for eyes that may see it."""
+    """Show one dead letter with its event: for eyes that may see it.
+
+    \b
+    seg-consumer dead-letters show --partition 3 --offset 1041
+    """  # noqa: D301 - \b is click's mark for text to leave as it is
     settings = load_settings(ctx, NEEDS_NO_SEG)
-    letter = next(_chosen(settings, selection, 1), None)
+    letter = next(chosen(settings, selection), None)
     if letter is None:
         raise ConsumerError("no dead letter is like that: `dead-letters list` shows what there is")
-    facts: dict[str, object] = {**_facts(letter), "event": _event(letter)}
+    facts: dict[str, object] = {**facts_of(letter), **_event(settings, letter)}
     click.echo(orjson.dumps(facts, option=orjson.OPT_INDENT_2))
 
 
 @command.command("replay")
-@_selecting
-@click.option("--limit", default=100, show_default=True, help="The most to send again.")
+@selecting
+@click.option("--limit", default=100, show_default=True, help="The most to send now.")
 @click.option("--dry-run", is_flag=True, help="Count them, and send nothing.")
-def replay(ctx: click.Context, selection: Selection, *, limit: int, dry_run: bool) -> None:
+@click.option("--again", is_flag=True, help="Also those that were sent again before.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def replay(
+    ctx: click.Context,
+    selection: Selection,
+    *,
+    limit: int,
+    dry_run: bool,
+    again: bool,
+    as_json: bool,
+) -> None:
     """Send dead letters to the topic they came from, byte for byte, with `seg-replay-count`.
 
-    The letters stay where they are: narrow with --since or --offset, or they go again.
-    """
+    The letters stay where they are. Those that were sent before are left out; on a terminal you
+    are asked first, elsewhere --again takes them.
+
+    \b
+    seg-consumer dead-letters replay --reason bad_envelope --since 1d --dry-run
+    """  # noqa: D301 - \b is click's mark for text to leave as it is
     settings = load_settings(ctx, NEEDS_NO_SEG)
-    letters = list(_chosen(settings, selection, limit))
-    homeless = [letter for letter in letters if letter.source is None]
-    if homeless:
-        raise ConsumerError(f"{len(homeless)} letters do not say which topic they came from")
-    if dry_run:
-        click.echo(f"{len(letters)} dead letters would be sent again")
-        return
+    replays = Replays(settings.kafka)
+    try:
+        found = _Found(chosen(settings, selection), replays, limit)
+        if found.before and not again and not dry_run and sys.stdin.isatty():
+            question = f"{found.before} of {found.matching} were sent before. Send them, too?"
+            again = click.confirm(question, err=True)
+        sent = 0 if dry_run else _send(settings, found.first if again else found.fresh, replays)
+    finally:
+        replays.close()
+    facts = {
+        "matching": found.matching,
+        "sent_before": found.before,
+        "sent": sent,
+        "left": found.matching - (0 if again else found.before) - sent,
+    }
+    click.echo(orjson.dumps(facts) if as_json else _told(facts, limit, dry_run=dry_run))
+
+
+class _Found:
+    """What a replay means: counted in full, held up to *limit*."""
+
+    def __init__(self, letters: Iterable[Letter], replays: Replays, limit: int) -> None:
+        self.matching = 0
+        self.before = 0
+        """How many were sent again before."""
+        self.first: list[Letter] = []
+        """The first of all."""
+        self.fresh: list[Letter] = []
+        """The first of those that were not sent before."""
+        for letter in letters:
+            if letter.source is None:
+                place = facts_of(letter)["letter"]
+                raise ConsumerError(f"the letter {place} does not say which topic it came from")
+            self.matching += 1
+            was_sent = replays.has(letter.record)
+            self.before += was_sent
+            if len(self.first) < limit:
+                self.first.append(letter)
+            if not was_sent and len(self.fresh) < limit:
+                self.fresh.append(letter)
+
+
+def _send(settings: Settings, letters: list[Letter], replays: Replays) -> int:
+    """Send *letters* to where they came from; return how many the brokers have."""
     producers: dict[str, TopicProducer] = {}
-    for letter in track(letters, "sending again", console=Console(stderr=True)):
+    for letter in track(letters, "sending again", console=Console(stderr=True), transient=True):
         if letter.source is None:
             continue
         topic = letter.source.topic
@@ -142,63 +162,38 @@ def replay(ctx: click.Context, selection: Selection, *, limit: int, dry_run: boo
         producers[topic].put(revived(letter), letter.source.number)
     for producer in producers.values():
         producer.close()
-    sent = sum(producer.acknowledged for producer in producers.values())
-    click.echo(f"{sent} dead letters were sent again")
+    for letter in letters:
+        replays.add(letter.record)
+    return sum(producer.acknowledged for producer in producers.values())
 
 
-def _chosen(settings: Settings, selection: Selection, limit: int) -> Iterator[Letter]:
-    """Yield the letters that the options mean, at most *limit*."""
-    topics = [name for name in settings.kafka.topics if not name.startswith("^")]
-    letter_topics = sorted({topic_of(settings.dead_letter, name) for name in topics})
-    for letter_topic in letter_topics if selection.topic is None else [selection.topic]:
-        for letter in read_letters(settings.kafka, letter_topic, selection.wanted):
-            if limit <= 0:
-                return
-            limit -= 1
-            yield letter
+def _told(facts: dict[str, int], limit: int, *, dry_run: bool) -> str:
+    before, left = facts["sent_before"], facts["left"]
+    matching = f"{facts['matching']:,} match" + (f" ({before:,} sent before)" if before else "")
+    if dry_run:
+        more = f", {limit:,} at a time" if left > limit else ""
+        return f"{matching}: {left:,} would be sent again{more}"
+    rest = f", {left:,} left: run it again" if left else ""
+    return f"{matching}: {facts['sent']:,} sent again{rest}"
 
 
-def _row(letter: Letter) -> list[str]:
-    facts = _facts(letter)
-    names = ("letter", "from", "died", "reason", "detail", "replays")
-    return [str(facts[name] if facts[name] is not None else "") for name in names]
+def _counted(settings: Settings, selection: Selection, summary: Summary) -> Iterable[Letter]:
+    for letter in chosen(settings, selection):
+        summary.add(letter)
+        yield letter
 
 
-def _facts(letter: Letter) -> Object:
+def _died(letter: Letter) -> tuple[int, str, int, int]:
+    """Return what letters are sorted by: their time, then their place."""
     record = letter.record
-    source = letter.source
-    return {
-        "letter": f"{record.partition.topic}/{record.partition.number}/{record.offset}",
-        "from": None
-        if source is None
-        else f"{source.topic}/{source.number}/{letter.source_offset}",
-        "died": _time(record.timestamp_ms),
-        "appended": _time(letter.timestamp_ms),
-        "reason": letter.reason,
-        "detail": letter.detail,
-        "status": letter.status,
-        "attempts": letter.attempts,
-        "replays": letter.replays,
-        "bytes": None if record.value is None else len(record.value),
-    }
+    return (record.timestamp_ms or 0, *record.partition, record.offset)
 
 
-def _event(letter: Letter) -> object:
-    """Return the event, if it can be read without a registry; else why not."""
-    decode = Decoder(registry=None, writer_schema=None, schemas=folder())
+def _event(settings: Settings, letter: Letter) -> dict[str, object]:
+    """Return the event of *letter*; where it cannot be read, why, and its bytes in hexadecimal."""
+    value = letter.record.value or b""
+    decode = decoder_of(settings.schemas, registry_of(settings.schema_registry, SystemClock()))
     try:
-        return decode(letter.record.value or b"")
-    except PoisonError as error:
-        return error.detail
-
-
-def _time(ms: int | None) -> str | None:
-    if ms is None:
-        return None
-    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds")
-
-
-def _milliseconds(moment: datetime | None) -> float | None:
-    if moment is None:
-        return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000
+        return {"event": decode(value)}
+    except (PoisonError, UnavailableError) as error:
+        return {"event": None, "unreadable": error.detail, "hex": value.hex()}

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from io import StringIO
 from typing import TYPE_CHECKING
 
 import orjson
 import pytest
+from rich.console import Console
 
 from consumer.avro.encoder import Encoder
+from consumer.commands.letter_tables import letter_lines
 from consumer.core.errors import DeadLetterReason
 from consumer.core.ledger import Ledger
 from consumer.core.model import DeadLetter, Partition, Record
@@ -74,8 +77,8 @@ def test_list_tells_where_from_and_why(scene: Scene) -> None:
 
     lines = [orjson.loads(line) for line in done.stdout.splitlines()]
     assert done.returncode == 0, done.stderr
-    assert [line["from"] for line in lines] == ["events/1/41", "events/1/42"]
-    assert [line["reason"] for line in lines] == ["bad_number", "rejected_by_seg"]
+    assert [line["from"] for line in lines] == ["events/1/42", "events/1/41"]  # the newest first
+    assert [line["reason"] for line in lines] == ["rejected_by_seg", "bad_number"]
     assert "Home" not in done.stdout
     assert "jane" not in done.stdout
 
@@ -110,7 +113,7 @@ def test_a_dry_run_sends_nothing(scene: Scene) -> None:
     """It counts, and the source topic stays as it was."""
     done = seg_consumer("dead-letters", "replay", "--dry-run", env=scene.env)
 
-    assert done.stdout == "2 dead letters would be sent again\n"
+    assert done.stdout == "2 match: 2 would be sent again\n"
     assert scene.records("events") == []
 
 
@@ -118,7 +121,7 @@ def test_replay_sends_each_back_unchanged(scene: Scene) -> None:
     """Same partition, key, value and own headers; ours are gone, and it is marked as a replay."""
     done = seg_consumer("dead-letters", "replay", "--reason", "bad_number", env=scene.env)
 
-    assert done.stdout == "1 dead letters were sent again\n"
+    assert done.stdout == "1 match: 1 sent again\n"
     (record,) = scene.records("events")
     assert (record.partition, record.key, record.value) == (SOURCE, b"jane", scene.value)
     place = b"events.dead-letter/0/0"
@@ -126,10 +129,130 @@ def test_replay_sends_each_back_unchanged(scene: Scene) -> None:
 
 
 def test_replay_is_bounded(scene: Scene) -> None:
-    """No more than the limit go back."""
-    seg_consumer("dead-letters", "replay", "--limit", "1", env=scene.env)
+    """No more than the limit go back, and it says how many are left."""
+    done = seg_consumer("dead-letters", "replay", "--limit", "1", env=scene.env)
 
+    assert done.stdout == "2 match: 1 sent again, 1 left: run it again\n"
     assert len(scene.records("events")) == 1
+
+
+def test_a_second_replay_goes_on_where_the_first_ended(scene: Scene) -> None:
+    """What was sent before is left out, over processes; then nothing is left."""
+    for _ in range(2):
+        seg_consumer("dead-letters", "replay", "--limit", "1", env=scene.env)
+    third = seg_consumer("dead-letters", "replay", "--json", env=scene.env)
+
+    assert [record.offset for record in scene.records("events")] == [0, 1]
+    assert orjson.loads(third.stdout) == {"matching": 2, "sent_before": 2, "sent": 0, "left": 0}
+
+
+def test_a_replay_may_be_repeated(scene: Scene) -> None:
+    """By a word of its own, for who fixed the cause only now."""
+    seg_consumer("dead-letters", "replay", env=scene.env)
+    done = seg_consumer("dead-letters", "replay", "--again", env=scene.env)
+
+    assert done.stdout == "2 match (2 sent before): 2 sent again\n"
+    assert len(scene.records("events")) == 4
+
+
+def test_a_dry_run_says_how_many_match_and_how_many_go_at_a_time(scene: Scene) -> None:
+    """The limit does not hide how many there are."""
+    done = seg_consumer("dead-letters", "replay", "--dry-run", "--limit", "1", env=scene.env)
+
+    assert done.stdout == "2 match: 2 would be sent again, 1 at a time\n"
+
+
+def test_list_sums_up_first(scene: Scene) -> None:
+    """By topic and reason; then the newest, and how many more there are. Nothing is cut."""
+    done = seg_consumer("dead-letters", "list", "--limit", "1", env=scene.env)
+    summary, _, letters = done.stdout.partition("\n\n")
+
+    assert [line.split()[:3] for line in summary.splitlines()[1:]] == [
+        ["events.dead-letter", "bad_number", "1"],
+        ["events.dead-letter", "rejected_by_seg", "1"],
+    ]
+    assert "events/1/42" in letters
+    assert "events/1/41" not in letters
+    assert "price: expected a number, got text" in letters
+    assert "1 more: --page 2" in letters
+
+
+def test_the_second_page_goes_on(scene: Scene) -> None:
+    """With the letters that are older."""
+    done = seg_consumer(
+        "dead-letters", "list", "--json", "--limit", "1", "--page", "2", env=scene.env
+    )
+
+    assert orjson.loads(done.stdout)["from"] == "events/1/41"
+
+
+def test_letters_of_a_pattern_are_found(scene: Scene) -> None:
+    """Those of every topic that it takes in."""
+    env = scene.env | {"SEG_KAFKA__TOPICS": "^eve"}
+
+    done = seg_consumer("dead-letters", "list", "--json", env=env)
+
+    assert len(done.stdout.splitlines()) == 2
+
+
+def test_a_topic_without_letters_hides_none_of_anothers(scene: Scene) -> None:
+    """Only one of two topics has a dead-letter topic."""
+    env = scene.env | {"SEG_KAFKA__TOPICS": "clean,events"}
+
+    done = seg_consumer("dead-letters", "list", "--json", env=env)
+
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 2
+
+
+def test_a_topic_that_is_named_and_missing_is_an_error(scene: Scene) -> None:
+    """A typing mistake is told, not taken for an empty topic."""
+    done = seg_consumer("dead-letters", "list", "--topic", "evnts.dead-letter", env=scene.env)
+
+    assert done.returncode == 1
+    assert "the topic evnts.dead-letter does not exist" in done.stderr
+
+
+def test_since_takes_how_long_ago(scene: Scene) -> None:
+    """`1h` is an hour ago; the letters died a moment ago."""
+    done = seg_consumer("dead-letters", "list", "--json", "--since", "1h", env=scene.env)
+    none = seg_consumer("dead-letters", "list", "--until", "1h", env=scene.env)
+
+    assert len(done.stdout.splitlines()) == 2
+    assert none.stdout == "no dead letters\n"
+
+
+def test_a_wrong_time_says_what_is_expected(scene: Scene) -> None:
+    """With an example of each form; exit code 2."""
+    done = seg_consumer("dead-letters", "list", "--since", "yesterday", env=scene.env)
+
+    assert done.returncode == 2
+    assert "expected 1h, 2d, 2026-11-28 or 2026-11-28T10:00, got 'yesterday'" in done.stderr
+
+
+def test_show_falls_back_to_bytes(scene: Scene) -> None:
+    """What cannot be read is shown in hexadecimal, with the reason."""
+    letter = dead_letter(43, DeadLetterReason.BAD_AVRO, b"\xc3\x01rest")
+    producer = TopicProducer(scene.settings.kafka, "events.dead-letter")
+    producer.put(Outgoing(b"jane", letter.record.value, headers_of(letter, "group", "1.0")))
+    producer.close()
+
+    done = seg_consumer("dead-letters", "show", "--offset", "43", env=scene.env)
+
+    shown = orjson.loads(done.stdout)
+    assert (shown["event"], shown["hex"]) == (None, b"\xc3\x01rest".hex())
+    assert shown["unreadable"]
+
+
+def test_a_narrow_terminal_gets_two_lines_a_letter() -> None:
+    """And loses no name."""
+    dead = dead_letter(41, DeadLetterReason.BAD_NUMBER, b"x")
+    letter = letter_of(dead.record._replace(headers=headers_of(dead, "g", "1")))
+    written = StringIO()
+    Console(width=80, file=written).print(letter_lines([letter], 80))
+
+    assert "from events/1/41" in written.getvalue().splitlines()[0]
+    assert "bad_number: price: expected a number, got text" in written.getvalue()
 
 
 def test_a_second_death_is_seen_as_such() -> None:
