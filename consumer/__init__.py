@@ -1,5 +1,5 @@
 """A Kafka consumer that delivers Segment events to Seg.
 
 One event's way: poll, decode, translate, schedule, deliver, settle, commit.
-`pipeline` holds that loop; start reading there.
+`flow.pipeline` holds that loop; `docs/architecture.md` is the map.
 """

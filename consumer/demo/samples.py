@@ -1,7 +1,6 @@
 """What the demo sends: every example of the seed, and one of each thing that goes nowhere.
 
-Segment calls stand in `sample.jsonl`. What no JSON can show, records that are no good Avro, is
-made here.
+Segment calls are in `sample.jsonl`. Records that JSON cannot express, damaged Avro, are made here.
 """
 
 from __future__ import annotations
@@ -27,10 +26,10 @@ FAULTS = (
     Fault(status=400, match=Match(message_id="sample-rejected-by-seg")),
     Fault(status=500, match=Match(message_id="sample-always-500")),
 )
-"""What Seg does not take of the sample."""
+"""The faults that the demo's Seg has."""
 
 INDEX_HEADER = "demo-index"
-"""Follows a record through the dead-letter topic."""
+"""The header that identifies a sample in the dead-letter topic."""
 
 TOO_LARGE_BYTES = (1 << 20) + 1
 

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from consumer.settings import KafkaSettings, Settings
 
 PATIENCE_S: Final = 5.0
-"""A person waits for the answer."""
+"""How long to wait for the brokers: a person is watching."""
 SHOWN: Final = 5
-"""Of many partitions with the same trouble, so many are named."""
+"""How many partitions with the same problem are named."""
 
 _CONNECTION: Final = (Name.BROKERS, Name.TLS, Name.LOGIN)
 _REST: Final = (Name.TOPICS, Name.GROUP, Name.OFFSETS, Name.DEAD_LETTERS)
@@ -133,7 +133,7 @@ def _is_gone(it: Standing) -> bool:
 
 
 def _gone(gone: Sequence[Standing], kafka: KafkaSettings) -> Check:
-    """Tell what was deleted before it was read, or that the log is another one by now."""
+    """Return what was deleted unread, or that the topic was made anew."""
     told = []
     for it in gone[:SHOWN]:
         place, committed = f"{it.partition.topic}/{it.partition.number}", it.committed or 0

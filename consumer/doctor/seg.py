@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from consumer.settings import DeliverySettings
 
 SKEW_S: Final = 30.0
-"""Beyond it certificates, tokens and the events' times begin to go wrong."""
+"""A larger difference breaks certificates, tokens and the events' times."""
 
 
 def check_seg(settings: DeliverySettings, clock: Clock) -> list[Check]:

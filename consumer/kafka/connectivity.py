@@ -1,8 +1,8 @@
 """Whether the brokers let us in; where they do not, which setting to look at.
 
-librdkafka tries again for ever, and a question to it ends in a mere time-out: the reason only comes
-by its `error_cb`, and not all of it. What it leaves out is looked up here: why a certificate does
-not stand, and whether somebody listens at all.
+librdkafka retries for ever and a request to it just times out: the reason comes by `error_cb`, and
+not all of it. What is missing is looked up here: why a certificate is refused, and whether anything
+listens at the address.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from consumer.settings import KafkaSettings
 
 SURE_AFTER_S: Final = 1.0
-"""A refused login or certificate that is refused again until then is no accident."""
+"""A login or certificate that is still refused after this time is wrong."""
 HUNG_UP_S: Final = 5.0
-"""Brokers that hang up for so long are no accident either; a proxy before one that restarts does
-it, too."""
+"""Brokers that hang up for longer speak another protocol. A proxy hangs up, too, while its broker
+restarts."""
 
 _ASK_S: Final = 0.5
 _ASK_MAX_S: Final = 4.0
-"""A question is asked for longer each time: a slow broker answers the patient only."""
+"""Each request waits longer than the last, up to this: a slow broker answers late."""
 _LOOK_S: Final = 2.0
 _DEFAULT_PORT: Final = 9092
 
@@ -71,9 +71,9 @@ def reach(
     timeout_s: float,
     clock: Clock,
 ) -> Mapping[str, TopicMetadata]:
-    """Return the topics that the principal may see, once a broker answers.
+    """Return the topics that the principal may see.
 
-    *errors* is where the `error_cb` of *admin* puts what it hears.
+    *errors* is the list that the `error_cb` of *admin* appends to.
 
     Raises:
         UnreachableError: none does within *timeout_s*, or none will ever let us in.
@@ -94,7 +94,7 @@ def reach(
 
 
 def cause_of(errors: Sequence[KafkaError], settings: KafkaSettings, waited_s: float) -> Cause:
-    """Return what *errors*, all that the client said in *waited_s*, come from."""
+    """Return the cause of *errors*, all that the client reported in *waited_s*."""
     texts = [error.str() for error in errors]
     for error, text in zip(errors, texts, strict=True):
         if error.code() == KafkaError._AUTHENTICATION:  # noqa: SLF001 - its public name
@@ -113,7 +113,7 @@ def cause_of(errors: Sequence[KafkaError], settings: KafkaSettings, waited_s: fl
             )
     if any("failed" in text for text in texts) or not _listens(settings):
         return _away(settings, waited_s, next((text for text in texts if "failed" in text), ""))
-    # Each end of a connection is told as one more broker that is down; silence is not told.
+    # librdkafka reports each closed connection as a broker down, and silence not at all.
     do, sure_after_s = ("hang up", HUNG_UP_S) if texts else ("keep silent", inf)
     return _other_protocol(settings, f"they accept the connection and then {do}", sure_after_s)
 
@@ -167,7 +167,7 @@ def _certificate(settings: KafkaSettings) -> Cause:
 
 
 def _objection(address: tuple[str, int], settings: KafkaSettings) -> str | None:
-    """Return what is wrong with the certificate at *address*; None where nothing is."""
+    """Return what is wrong with the certificate at *address*; None where it is valid."""
     context = ssl.create_default_context(cafile=settings.ssl_ca_file)
     try:
         with (
@@ -182,7 +182,7 @@ def _objection(address: tuple[str, int], settings: KafkaSettings) -> str | None:
 
 
 def _listens(settings: KafkaSettings) -> bool:
-    """Tell whether anybody accepts a connection at one of the addresses."""
+    """Tell whether a connection to one of the addresses is accepted."""
     for address in _addresses(settings):
         try:
             socket.create_connection(address, _LOOK_S).close()

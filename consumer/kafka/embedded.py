@@ -1,7 +1,7 @@
 """A Kafka broker for the demo and the tests: the mock cluster in a child process.
 
-A child, because it then is what a broker is: another process on a TCP port, that other processes
-can use, and that can be killed.
+A child process is what a broker is: it listens on a TCP port, others can use it, and it can be
+killed.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ CONFIG: dict[str, str | int | float | bool] = {
     "reconnect.backoff.ms": 50,
     "reconnect.backoff.max.ms": 200,
 }
-"""What suits it of librdkafka's settings (`kafka.config`): a rebalance takes the session's
-time-out less a second there, and an empty fetch is answered only when its wait is over."""
+"""Settings for its clients (`kafka.config`): a rebalance takes the session time-out less a second
+there, and an empty fetch is answered only when its wait is over."""
 
 
 class EmbeddedBroker:
@@ -45,7 +45,7 @@ class EmbeddedBroker:
 
     @property
     def pid(self) -> int:
-        """The process, for who wants to kill it."""
+        """The broker's process; a test may kill it."""
         return self._process.pid
 
     def create_topic(self, name: str, partitions: int) -> None:
@@ -71,7 +71,7 @@ class EmbeddedBroker:
             raise StartError(f"the embedded broker did not obey {name}: {answer['error']}")
 
     def close(self) -> None:
-        """End it; what it held is gone."""
+        """Stop it; its records are gone."""
         if self._process.stdin is not None:
             with suppress(BrokenPipeError):  # it is gone already, and a call with it
                 self._process.stdin.close()

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 ASK_TIMEOUT_S: Final = 30.0
 ATTEMPT_S = 10.0
-"""So long one client is waited for."""
+"""How long one client may take before a new one asks."""
 
 T = TypeVar("T")
 
@@ -61,7 +61,7 @@ class Standing(NamedTuple):
 
 
 class Cluster:
-    """Asks the brokers that *settings* name, as who *credentials* say if they have changed."""
+    """Asks the brokers of *settings*, logged in with *credentials* where these were rotated."""
 
     def __init__(
         self, settings: KafkaSettings, clock: Clock, credentials: tuple[str, str] | None = None
@@ -73,7 +73,7 @@ class Cluster:
         self._admin = self._client()
 
     def reach(self, timeout_s: float) -> Mapping[str, TopicMetadata]:
-        """Return the topics that the principal may see, once a broker answers.
+        """Return the topics that the principal may see.
 
         Raises:
             UnreachableError: none does within *timeout_s*; with the setting to look at.
@@ -83,10 +83,10 @@ class Cluster:
         )
 
     def ask(self, question: Callable[[AdminClient], T]) -> T:
-        """Return the answer to *question*; who gets none in time is replaced by a new client.
+        """Return the answer to *question*; a new client asks again where one got none in time.
 
-        librdkafka waits for the broker that was the controller when it came, also where that one
-        is dead and all others know better.
+        librdkafka waits for the broker that was the controller when the client was made, even if
+        that broker is dead and another has taken over.
 
         Raises:
             KafkaException: the answer is a refusal, or there is none in `ASK_TIMEOUT_S`.
@@ -131,12 +131,12 @@ class Cluster:
                 code = error.args[0].code()
             if code == KafkaError.GROUP_AUTHORIZATION_FAILED:
                 return frozenset()
-            # The first question about any group makes the brokers create the topic of offsets.
+            # The first question about any group makes the brokers create the offsets topic.
             if code not in _FORMING or self._clock.monotonic_s() > deadline_s:
                 return None
 
     def standings(self, topics: Mapping[str, int]) -> list[Standing]:
-        """Return where the group stands in each partition of *topics*, numbers of them by name.
+        """Return where the group stands in each partition; *topics* is the number of them by name.
 
         Raises:
             StartError: the brokers do not tell.

@@ -1,8 +1,8 @@
 """What Kafka's errors mean here: which end the program, and which setting to look at.
 
 An error that waiting may heal is counted and logged; librdkafka goes on by itself. One that it
-cannot heal ends the program with a text that names the setting. It comes in three ways: told to
-`error_cb`, raised by a producer's call, or as a consumer's message that has only the text of it.
+cannot heal ends the program with a text that names the setting. Such an error comes to `error_cb`,
+out of a producer's call, or as a consumer's message with nothing but its text.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ _FATAL = KafkaError._FATAL  # noqa: SLF001 - its public name
 
 
 class Problems:
-    """Where the errors of one client go: to the log, to the metrics, or to the end."""
+    """The errors of one client: logged, counted, or the end of the program."""
 
     def __init__(self, tally: Tally, log: FilteringBoundLogger) -> None:
         self._tally = tally
@@ -65,7 +65,7 @@ class Problems:
         self._fatal: StartError | None = None
 
     def note(self, error: KafkaError) -> None:
-        """Count and log *error*; remember it where it is one that ends the program.
+        """Count and log *error*; remember it if it must end the program.
 
         This is the client's `error_cb`: it runs inside a poll, where raising is not possible.
         """
@@ -89,7 +89,7 @@ class Problems:
             raise self._fatal
 
     def end(self, error: KafkaException) -> NoReturn:
-        """Raise what *error*, which a call of the client raised, means here.
+        """Raise *error*, or StartError where the client cannot go on.
 
         Raises:
             StartError: the client cannot go on; with what to do about it.
@@ -101,7 +101,7 @@ class Problems:
 
 
 def _advice(error: KafkaError) -> str | None:
-    """Return what to do about *error*; where its code says only that it ends, by its text."""
+    """Return what to do about *error*, by its code, else by its text."""
     if error.code() != _FATAL:
         return ADVICE.get(error.code())
     text = error.str()

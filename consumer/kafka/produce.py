@@ -71,7 +71,7 @@ class TopicProducer:
             StartError: the brokers refused one, or did not answer in time.
         """
         idle_s = 0.0
-        # No flush: it goes on calling back when the client has raised, and that hides what it was.
+        # No flush: it runs further callbacks after an error, which hides the error.
         while len(self._producer) and idle_s < ACKNOWLEDGED_WITHIN_S:
             try:
                 happened = self._producer.poll(LOOK_S)

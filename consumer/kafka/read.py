@@ -1,4 +1,4 @@
-"""A topic from its beginning to the end it has now; for people and tools, with no group."""
+"""Reads a topic from its beginning to its present end, without a group; for commands and tests."""
 
 from __future__ import annotations
 
@@ -66,5 +66,5 @@ def _read_partition(consumer: Consumer, partition: Partition) -> Iterator[Record
             raise StartError(f"{partition.topic}/{partition.number}: {problem.str()}")
         offset = cast("int", message.offset())
         if offset >= end:
-            return  # written since; else a busy topic would never end
+            return  # appended since we began: a busy topic would never end
         yield record_of(message, partition)

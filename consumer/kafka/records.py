@@ -1,4 +1,4 @@
-"""Between librdkafka's types and ours."""
+"""Converts librdkafka's types to ours and back."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _new = tuple.__new__  # half the time of a named tuple's own, which only unpacks its arguments
 
 _GROUP_METADATA = b"CGMDv2:"
-"""What librdkafka begins a consumer group's metadata with; the generation comes next."""
+"""The first bytes of librdkafka's consumer group metadata; the generation follows."""
 
 
 def record_of(message: Message, partition: Partition) -> Record:
@@ -49,10 +49,9 @@ def offsets_of(checkpoints: Mapping[Partition, Checkpoint]) -> list[TopicPartiti
 
 
 def generation_of(metadata: bytes) -> int | None:
-    """Return the group's generation, which a coordinator counts from 1, out of its *metadata*.
+    """Return the group's generation out of *metadata*; the coordinator counts from 1.
 
-    It is less than that before the coordinator has answered; None where a later librdkafka writes
-    it in another form.
+    It is below 1 before the coordinator has answered, and None where the format is unknown.
     """
     if not metadata.startswith(_GROUP_METADATA):
         return None

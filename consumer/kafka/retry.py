@@ -1,8 +1,7 @@
-"""Questions to a broker that has just handed its office to another one.
+"""Retries requests while a leader or a coordinator moves.
 
-librdkafka passes on that the asked one is no longer, or not yet, the coordinator of a group or the
-leader of a partition, and finds the right one by itself: the same question a little later is
-answered. To the program it is not a failure.
+librdkafka returns the error of a broker that is not, or not yet, the coordinator of a group or the
+leader of a partition, and then finds the right one by itself: the same request succeeds soon after.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
 PAUSE_S = 0.1
 ATTEMPTS = 300
-"""Half a minute of refusals; a move takes seconds."""
+"""Half a minute; a move takes seconds."""
 
 _MOVING = frozenset(
     {
@@ -33,10 +32,10 @@ T = TypeVar("T")
 
 
 def ask_again(question: Callable[[], T]) -> T:
-    """Return the answer to *question*; put it again while an office is moving.
+    """Return the answer to *question*; ask again while a leader or coordinator moves.
 
     Raises:
-        KafkaException: another refusal, or they do not stop.
+        KafkaException: another error, or the move does not end.
     """
     for _ in range(ATTEMPTS - 1):
         try:

@@ -1,7 +1,7 @@
 """What the principal may see and do; what is missing for our work, as a sentence.
 
-A broker without an authorizer grants everything. One that does not tell what it grants (an old one,
-the embedded one) is believed to grant it: the first refusal then says so.
+A broker without an authorizer grants everything. A broker that does not tell (an old one, the
+embedded one) is assumed to grant everything; a refusal then comes with the first request.
 """
 
 from __future__ import annotations

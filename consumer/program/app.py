@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from consumer.settings import Settings
 
 PUBLISH_S = 0.1
-"""How old what a scrape shows may be."""
+"""How old the figures of a scrape may be."""
 LAG_S = 1.0
 """How often the ends of the partitions are looked up."""
 

@@ -1,4 +1,4 @@
-"""What is measured rather than counted: refreshed before a tally is published."""
+"""Gauges: written from the parts' state before a tally is published."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def refresh_lag(
     end_offsets: Mapping[Partition, int],
     now_ms: float,
 ) -> None:
-    """Write how far each partition is behind; *end_offsets* where they are known."""
+    """Write the lag of each partition; *end_offsets* has those that are known."""
     for partition, ledger in ledgers.items():
         labels = (partition.topic, str(partition.number))
         position = ledger.position
@@ -71,7 +71,7 @@ def refresh_lag(
 def _age_s(ledger: Ledger, now_ms: float) -> float | None:
     """Return the age of the oldest unfinished record, or of the newest read where none is.
 
-    The second is a bound from above: what has not been read is younger than what has. None where
+    The second is an upper bound, for unread records are younger than read ones. None where
     nothing was read, or where the log has no timestamps.
     """
     timestamp_ms = ledger.oldest_timestamp_ms

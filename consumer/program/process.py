@@ -1,4 +1,4 @@
-"""What the consumer's process sets for itself."""
+"""Limits and garbage collection of the consumer's process."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import gc
 import resource
 
 COLLECT_AFTER = 10_000
-"""How many more objects than before make the collector look; Python's own default is 700."""
+"""How many new objects start a collection; Python's default is 700."""
 
 
 def prepare() -> None:
-    """Allow as many sockets as the system does, and let the garbage collector look seldom.
+    """Raise the limit of open files to the hard limit, and collect garbage seldom.
 
-    A request under way is a socket, and the usual soft limit of 1,024 is soon reached. Nothing on
-    an event's way is a cycle, so the collector finds nothing; looking took 7 % of the time.
+    Each request in flight is a socket, and the usual soft limit is 1,024. Events make no reference
+    cycles, so collections find nothing; they took 7 % of the time.
     """
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -1,8 +1,7 @@
-"""Secrets in mounted files are read again when they change.
+"""Reads secrets in mounted files again when they change.
 
-Kubernetes replaces the files of a mounted secret below the running program, by swapping a link: so
-their contents are compared, not their dates. Only secrets are taken anew; every other setting stays
-what it was at the start.
+Kubernetes replaces the files of a mounted secret by swapping a link, so contents are compared, not
+dates. Only secrets are taken over; every other setting keeps its value from the start.
 """
 
 from __future__ import annotations
@@ -44,9 +43,9 @@ class SecretFiles:
         self._look_at_s = clock.monotonic_s() + LOOK_S
 
     def changed(self) -> Settings | None:
-        """Return the settings anew where a file holds something else; None where none does.
+        """Return the new settings if a file has changed; None if none has.
 
-        New contents that are no settings are told in the log, and the old ones stay in force.
+        Contents that are not valid are logged, and the old settings stay in force.
         """
         now_s = self._clock.monotonic_s()
         if now_s < self._look_at_s:

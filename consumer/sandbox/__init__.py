@@ -1,12 +1,12 @@
 """A stand-in for Seg on this machine, for the demo, the tests and the soak.
 
-It answers as Seg would, keeps what it took, shows it on a page, and goes wrong on demand. The
-pipeline never imports it.
+It answers as Seg would, keeps the calls that it accepts, shows them on a page, and fails on demand.
+The pipeline never imports it.
 
     wire       requests, answers and their bytes
     protocol   a connection: the only importer of httptools
-    checks     what Seg takes, in the words of vocabulary
-    faults     what goes wrong on demand (rules: the same out of JSON)
+    checks     which calls Seg accepts, by the kinds of vocabulary
+    faults     failures on demand (rules: the same out of JSON)
     journal    the accepted calls on file
     store      the accepted calls in memory, and the counters
     endpoint   Seg's endpoint

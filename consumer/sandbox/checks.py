@@ -1,8 +1,7 @@
-"""What Seg takes, and what it says to all else.
+"""Which calls Seg accepts, and how it refuses the others.
 
-Required keys must be there, known keys must hold what they promise, unknown keys are the
-sender's own. The first thing that is wrong refuses the call; the text names the place and the
-type, never the value.
+Required keys must be there, known keys must hold their kind, unknown keys may hold anything. The
+first error refuses the call; the text names the place and the type, never the value.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class RefusedError(ConsumerError):
-    """Seg does not take the request: answered with *status* and the text."""
+    """Seg refuses the request with *status* and the text."""
 
     def __init__(self, status: HTTPStatus, message: str) -> None:
         self.status = status
@@ -67,7 +66,7 @@ def _identify(call: Object, where: str) -> None:
 
 
 def _page(_: Object, __: str) -> None:
-    """Nothing more: what a page call holds is known of every call."""
+    """Check nothing more: a page call has no keys of its own."""
 
 
 def _track(call: Object, where: str) -> None:

@@ -1,4 +1,4 @@
-"""Seg's endpoint: who is let in, what is taken, and what is answered.
+"""Seg's endpoint: checks the key and the calls, and answers.
 
 Statuses and bodies follow Segment's page "Building a Direct Destination"; batches are arrays of
 the same calls, and one call that is refused refuses its whole batch.
@@ -44,7 +44,7 @@ class Endpoint:
     def answer(self, request: Request) -> Answer | Delayed:
         """Answer *request*, whose path is the endpoint's.
 
-        One without a body only asks after the key: it meets no fault and is not counted.
+        A request without a body only checks the key: no fault applies, and it is not counted.
         """
         if request.method not in ("POST", "HEAD"):
             answer = refusal(HTTPStatus.METHOD_NOT_ALLOWED, "expected POST, got another method")

@@ -1,8 +1,8 @@
-"""What goes wrong on demand: rules, the dice, and what a rule makes of an answer.
+"""Failures on demand: rules, the dice, and what a rule makes of an answer.
 
-The first rule that strikes decides; where none does, the request is answered as it deserves.
-The dice are seeded and thrown only where a rule has a share below 1, so that the same requests
-in the same order meet the same faults.
+The first rule that applies decides; without one the request gets its true answer. The dice are
+seeded and thrown only for a rule with a share below 1, so that the same requests in the same order
+meet the same faults.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from consumer.core.timing import Clock
 
 _PRETENCE = Answer(HTTPStatus.OK, b'{"accepted":1,"doubles":0}')
-"""The answer that is spoiled where nothing was accepted: who trusts half of it loses a call."""
+"""The answer that is cut where nothing was accepted: a client that trusts it loses a call."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +75,7 @@ class Fault:
     share: float = 1.0
     """Of the requests that match, 0 to 1."""
     count: int | None = None
-    """How often it strikes before it is spent."""
+    """How often it applies; then it is spent."""
     match: Match | None = None
 
     def __post_init__(self) -> None:
@@ -165,7 +165,7 @@ class Bucket:
 
 
 class _Rule:
-    """A fault at work: how often it struck, and its bucket."""
+    """A fault in force: how often it applied, and its bucket."""
 
     def __init__(self, fault: Fault, clock: Clock) -> None:
         self.fault = fault

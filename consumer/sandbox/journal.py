@@ -1,7 +1,7 @@
 """The journal: a line of JSON for each accepted call, on file before the call is answered.
 
-A line is handed to the operating system before its answer, so it outlives a kill of either
-side; it is not forced to the disk, so it need not outlive the machine.
+A line is written before its answer is sent, so it survives a kill of either side. It is not synced
+to the disk, so it may not survive the machine.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def _whole_lines(path: Path) -> Iterator[bytes]:
 class Journal:
     """The journal at *path* while the sandbox runs; the file is there.
 
-    Half a line that a crash left is cut off: nobody was answered for it.
+    Half a line that a crash left is cut off: its call was never answered.
     """
 
     def __init__(self, path: Path) -> None:

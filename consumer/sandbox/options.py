@@ -35,13 +35,13 @@ class Options:
     path: str = "/"
     """Where the endpoint is."""
     faults: tuple[Fault, ...] = ()
-    """In force from the start, and again after a reset."""
+    """In force from the start and after a reset."""
     seed: int = 0
-    """Of the dice that a fault's share is thrown with."""
+    """The seed of the faults' dice."""
     keep: int = 10_000
     """How many of the newest calls stay in memory."""
     max_request_bytes: int = 512 * 1024
-    """More is answered 413: Segment's own bound on a batch, 500 KB, and some air."""
+    """A larger request is answered 413: Segment's bound on a batch, 500 KB, with some room."""
     journal: Path | None = None
     """A file that gains a line for each accepted call and is read again at the next start."""
 

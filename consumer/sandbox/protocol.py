@@ -78,9 +78,9 @@ class Reader:
 
 
 class Connection(asyncio.Protocol):
-    """Answers one client's requests, and does to the answers what their trouble says.
+    """Answers one client's requests, and applies each answer's trouble.
 
-    A client that ends its side of the stream has left: nothing more is done for it.
+    A client that closes its side of the stream gets no further answer.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class Connection(asyncio.Protocol):
         self._reader = Reader(max_body_bytes)
         self._loop = asyncio.get_running_loop()
         self._busy = False
-        """An answer is on its way, or will never come: the next request waits."""
+        """The next request waits: an answer is being sent, or never will be."""
         self._timer: asyncio.TimerHandle | None = None
         self._delayed: Delayed | None = None
 

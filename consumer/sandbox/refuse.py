@@ -1,4 +1,4 @@
-"""Refuses options that make no sense."""
+"""Refuses options that contradict each other or are out of range."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ class Summary(TypedDict):
 
 
 class Known:
-    """The keys of the past: the newest *sure* ones for certain, never more than twice as many."""
+    """The keys seen before: at least the newest *sure* ones, at most twice as many."""
 
     def __init__(self, sure: int = _SURE_KEYS) -> None:
         self._sure = sure

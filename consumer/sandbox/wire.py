@@ -20,7 +20,7 @@ _BODYLESS = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 
 
 class Trouble(StrEnum):
-    """What becomes of an answer on its way."""
+    """How an answer fails on its way."""
 
     RESET = "reset"
     """The connection is reset instead."""

@@ -1,6 +1,6 @@
 """The settings in words: what there is, what each takes, and what it means.
 
-The README, the chart and the error texts all speak out of this one list.
+README, chart and error texts use this one list.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 T = TypeVar("T")
 
 PREFIX = "SEG_"
-"""What the name of every variable begins with."""
+"""The prefix of every variable."""
 
 
 def variable(section: str, field: str) -> str:
@@ -77,7 +77,7 @@ def _is_url(text: str) -> bool:
 
 
 def _keeps_secrets(text: str) -> bool:
-    """Tell whether nobody can read what is sent to *text*: by TLS, or within this machine."""
+    """Tell whether *text* is safe to send to: by TLS, or on this machine."""
     url = urlsplit(text)
     local = re.fullmatch(r"localhost|::1|127(\.\d{1,3}){3}", url.hostname or "") is not None
     return url.scheme == "https" or local
@@ -102,7 +102,7 @@ def _lower(value: object) -> object:
 
 
 AnyCase = BeforeValidator(_lower)
-"""Makes a choice of lower-case words blind to case."""
+"""Ignores the case of a choice."""
 
 Text = Annotated[str, Field(min_length=1), Expected("text that is not empty")]
 Secret = Annotated[SecretStr, Field(min_length=1), Expected("text that is not empty")]

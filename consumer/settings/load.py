@@ -1,7 +1,7 @@
 """Where values come from.
 
-The environment goes before the mounted secrets, these before the file, and that before the
-defaults. Nothing is read but what `load` is given, and all that is wrong is reported at once.
+The environment wins over the mounted secrets, these over the file, and that over the defaults.
+`load` reads only what it is given, and reports every wrong value at once.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def _checked(values: Values, problems: list[str]) -> Settings | None:
 
 
 class _Variables(EnvSettingsSource):
-    """Values by the names of variables, out of a mapping in place of the process's environment."""
+    """Values by the names of variables, out of a given mapping."""
 
     def __init__(self, variables: Mapping[str, str]) -> None:
         super().__init__(Settings)

@@ -1,8 +1,8 @@
 """Rules between two settings of one section.
 
-A rule is a validator of the later setting and looks at the earlier one. It says nothing where the
-earlier one is wrong itself: that has its own sentence. Backticks in a text hold the name of a
-setting of the same section, which the reader sees as its variable.
+A rule validates the later setting against the earlier one. It is silent if the earlier one is wrong
+itself: that has its own sentence. Backticks in a text hold the name of a setting of the same
+section; the reader sees its variable.
 """
 
 from typing import TypeVar
@@ -14,7 +14,7 @@ N = TypeVar("N", int, float)
 
 
 def at_least(other: str) -> AfterValidator:
-    """Make a number refuse to be below the setting *other*."""
+    """Refuse a number below the setting *other*."""
 
     def check(value: N, info: ValidationInfo) -> N:
         if other in info.data and value < info.data[other]:
@@ -25,7 +25,7 @@ def at_least(other: str) -> AfterValidator:
 
 
 def below(other: str) -> AfterValidator:
-    """Make a number refuse to reach the setting *other*."""
+    """Refuse a number that reaches the setting *other*."""
 
     def check(value: N, info: ValidationInfo) -> N:
         if other in info.data and value >= info.data[other]:
@@ -36,7 +36,7 @@ def below(other: str) -> AfterValidator:
 
 
 def together_with(other: str) -> AfterValidator:
-    """Make a setting that may be absent be there exactly when *other* is."""
+    """Require a setting exactly when *other* is set."""
 
     def check(value: T, info: ValidationInfo) -> T:
         if other in info.data and (value is None) != (info.data[other] is None):
@@ -48,7 +48,7 @@ def together_with(other: str) -> AfterValidator:
 
 
 def instead_of(other: str) -> AfterValidator:
-    """Make a setting that may be absent exclude *other*."""
+    """Refuse a setting together with *other*."""
 
     def check(value: T, info: ValidationInfo) -> T:
         if value is not None and info.data.get(other) is not None:
