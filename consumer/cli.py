@@ -54,11 +54,15 @@ class Commands(click.Group):
 @click.option(
     "--config",
     "file",
+    envvar="SEG_CONFIG_FILE",
+    show_envvar=True,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Settings as YAML or TOML; the environment goes before them.",
 )
 @click.option(
     "--secrets",
+    envvar="SEG_SECRETS_DIR",
+    show_envvar=True,
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="A folder of files named like the variables, as Kubernetes mounts secrets.",
 )

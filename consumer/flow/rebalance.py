@@ -66,7 +66,8 @@ class Rebalance:
         add(self._tally.rebalances, "assigned")
         self._assignment.add(partitions)
         self._backpressure.assigned(partitions.keys())
-        self._log.info("partitions_assigned", partitions=_names(partitions))
+        if partitions:  # in a cooperative rebalance most members are given nothing
+            self._log.info("partitions_assigned", partitions=_names(partitions))
 
     def revoked(self, partitions: Collection[Partition]) -> None:
         """Let what is under way end, commit what is finished, and give the rest up."""

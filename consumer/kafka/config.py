@@ -9,6 +9,7 @@ its size, and 32 MB were 65 MB more of memory and no faster.
 from __future__ import annotations
 
 import logging
+from socket import gethostname
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from confluent_kafka import KafkaException
@@ -67,7 +68,7 @@ def client_config(settings: KafkaSettings) -> Config:
     """Return what every client needs: the brokers, and how to prove who we are."""
     config: Config = {
         "bootstrap.servers": settings.bootstrap_servers,
-        "client.id": "seg-consumer",
+        "client.id": gethostname(),  # in Kubernetes the pod's name
         "security.protocol": settings.security_protocol,
         "topic.metadata.propagation.max.ms": 10_000,
     }

@@ -76,21 +76,24 @@ class Positions:
     def first(self, partition: Partition, checkpoint: Checkpoint | None) -> int:
         """Return the offset to read first, librdkafka's own word for the beginning included.
 
+        A beginning at the end is committed before anything is read: see `pin`. So a partition
+        without records has a committed offset by either choice, and what expired is no lag.
+
         Raises:
             StartError: nothing is committed and the operator wants to be asked.
         """
         if checkpoint is not None:
             return checkpoint.position
         choice = self._settings.auto_offset_reset
-        if choice == "earliest":
-            return int(OFFSET_BEGINNING)
         if choice == "error":
             raise StartError(
                 f"{partition.topic}/{partition.number}: the group {self._settings.group_id} has "
                 "committed no offset. Set SEG_KAFKA__AUTO_OFFSET_RESET to earliest or latest to "
                 "say where it starts, or commit an offset by hand."
             )
-        end = self._watermarks(partition)[1]
+        start, end = self._watermarks(partition)
+        if choice == "earliest" and start < end:
+            return int(OFFSET_BEGINNING)
         self._unpinned[partition] = place_of(partition, end)
         self.pin()
         return end

@@ -1,10 +1,11 @@
-"""The program's own web server: `/metrics`, `/livez` and `/readyz`.
+"""The program's own web server: `/metrics`, `/livez`, `/readyz` and `/status`.
 
     /livez    the loop has turned lately. Never tied to Kafka, Seg or lag: a restart mends none.
     /readyz   the group has taken us in (with partitions or without), and nothing that records
               wait for is away.
+    /status   what /readyz says, but always with 200: kubectl shows no answer that is an error.
 
-Both answer with JSON that says why. The server has a thread of its own and reads what the loop
+They answer with JSON that says why. The server has a thread of its own and reads what the loop
 publishes; it touches nothing else.
 """
 
@@ -108,11 +109,12 @@ class _Handler(BaseHTTPRequestHandler):
         path = self.path.partition("?")[0]
         if path == "/metrics":
             self._answer(200, METRICS_TYPE, self.metrics.exposition())
-        elif path in {"/livez", "/readyz"}:
+        elif path in {"/livez", "/readyz", "/status"}:
             good, facts = self.health.alive() if path == "/livez" else self.health.ready()
-            self._answer(200 if good else 503, JSON_TYPE, orjson.dumps({"ok": good, **facts}))
+            status = 200 if good or path == "/status" else 503
+            self._answer(status, JSON_TYPE, orjson.dumps({"ok": good, **facts}))
         else:
-            text = {"error": "there are /metrics, /livez and /readyz"}
+            text = {"error": "there are /metrics, /livez, /readyz and /status"}
             self._answer(404, JSON_TYPE, orjson.dumps(text))
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name

@@ -1,7 +1,7 @@
 """The program's life: check, start, turn until a signal, drain, leave.
 
 TERM or INT     stop reading, let what is under way end (at most `drain_timeout_s`), commit,
-                leave the group, exit 0
+                leave the group, exit 0; before the group is joined: exit at once
 the second one  exit at once; what is not committed is read again
 """
 
@@ -69,6 +69,7 @@ class App:
         self._published_s = 0.0
         self._lag_s = 0.0
         self._waits_for: str | None = None
+        self._joins = False
         self._stopping = False
 
     def run(self, until: Callable[[Tally], bool] = lambda _tally: False) -> None:
@@ -80,6 +81,7 @@ class App:
         parts = self._parts
         try:
             check_start(self._settings.kafka, self._settings.dead_letter, self._clock, self._log)
+            self._joins = True
             parts.source.subscribe(parts.rebalance)
             self._log.info("started", version=VERSION, port=self.server.port)
             while not self._stopping and not until(self.tally):
@@ -102,9 +104,11 @@ class App:
         self._stopping = True
 
     def stop_on_signals(self) -> None:
-        """Stop on the first TERM or INT, end the process on the second."""
+        """Stop on the first TERM or INT; end on the second, or on one before the group is met."""
 
-        def on_signal(_number: int, _frame: FrameType | None) -> None:
+        def on_signal(number: int, _frame: FrameType | None) -> None:
+            if not self._joins:
+                os._exit(128 + number)
             if self._stopping:
                 os._exit(1)
             self._stopping = True

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 Values: TypeAlias = "dict[str, dict[str, object]]"
 """What a source gives: {section: {setting: value}}."""
 
+_PLACES = frozenset({"SEG_CONFIG_FILE", "SEG_SECRETS_DIR"})
+"""Variables of the command line: where the file and the folder are. They are no settings."""
+
 # Kubernetes puts these into every pod of a namespace with a service whose name begins with "seg":
 # https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
 _SERVICE_LINK = re.compile(
@@ -49,7 +52,9 @@ def load(
     layers = {
         "file": _from_file(file, problems) if file else {},
         "secrets": _from_secrets(secrets_dir, problems) if secrets_dir else {},
-        "environment": _from_variables(env, problems),
+        "environment": _from_variables(
+            {name: text for name, text in env.items() if name not in _PLACES}, problems
+        ),
     }
     values: Values = {}
     origins: dict[str, str] = {}

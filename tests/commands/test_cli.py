@@ -83,6 +83,31 @@ class TestUsage:
         topics = orjson.loads(done.stdout)["SEG_KAFKA__TOPICS"]
         assert topics == {"value": ["events"], "source": "environment"}
 
+    def test_variables_say_where_the_file_and_the_secrets_are(self, tmp_path: Path) -> None:
+        """A command typed in a pod finds what the pod's own command finds: it has its variables."""
+        file, secrets = tmp_path / "settings.yaml", tmp_path / "secrets"
+        file.write_text("kafka: {bootstrap_servers: kafka:9092, topics: [events]}")
+        secrets.mkdir()
+        (secrets / "SEG_DELIVERY__WEBSITE_ID").write_text(WEBSITE_ID)
+        env = {"SEG_CONFIG_FILE": str(file), "SEG_SECRETS_DIR": str(secrets)}
+
+        done = seg_consumer("config", "--json", env=env)
+
+        found = orjson.loads(done.stdout)
+        assert found["SEG_KAFKA__TOPICS"] == {"value": ["events"], "source": "file"}
+        assert found["SEG_DELIVERY__WEBSITE_ID"] == {"value": "***", "source": "secrets"}
+
+    def test_arguments_go_before_those_variables(self, tmp_path: Path) -> None:
+        """And a place that is not there is wrong usage, with the variable's name."""
+        done = seg_consumer("config", env={"SEG_CONFIG_FILE": str(tmp_path / "absent.yaml")})
+        assert done.returncode == 2
+        assert "SEG_CONFIG_FILE" in done.stderr
+
+        file = tmp_path / "settings.yaml"
+        file.write_text("log: {level: loud}")
+        env = {"SEG_CONFIG_FILE": str(tmp_path / "absent.yaml")}
+        assert "SEG_LOG__LEVEL" in seg_consumer("--config", str(file), "config", env=env).stderr
+
 
 class TestTranslate:
     """What becomes of a call, without Kafka and without Seg."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from unittest.mock import Mock, call
 
 from consumer.core.checkpoint import decode
 from tests.fakes import P0, P1, a_record, an_answer, take_all
@@ -39,6 +40,18 @@ def test_revoke_waits_for_calls_under_way_and_commits_them() -> None:
     assert member.committed == 1
     assert member.tally.records_handed_over == 0
     assert 2.0 <= member.clock.now_s - start_s < 2.2
+
+
+def test_rebalance_that_brings_nothing_is_no_line_of_the_log() -> None:
+    """A roll-out of several members is many rebalances, and most give most members nothing."""
+    member = Member()
+    member.rebalance._log = log = Mock()
+
+    member.rebalance.assigned({})
+    member.rebalance.assigned({P1: None})
+
+    assert log.info.call_args_list == [call("partitions_assigned", partitions=["events/1"])]
+    assert member.tally.rebalances["assigned",] == 3
 
 
 def test_revoke_starts_nothing_more_of_what_leaves() -> None:

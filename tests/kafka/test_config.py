@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from socket import gethostname
 from typing import TYPE_CHECKING
 
 import pytest
@@ -51,7 +52,7 @@ class TestConsumer:
 
         assert config == {
             "bootstrap.servers": "127.0.0.1:1",
-            "client.id": "seg-consumer",
+            "client.id": gethostname(),
             "security.protocol": "PLAINTEXT",
             "topic.metadata.propagation.max.ms": 10_000,
             "group.id": "g",
@@ -134,6 +135,11 @@ class TestConsumer:
         assert is_cooperative(kafka(**variables)) is expected
 
 
+def test_a_client_is_known_by_its_host() -> None:
+    """The brokers' logs, quotas and group descriptions tell one pod from another."""
+    assert client_config(kafka())["client.id"] == gethostname()
+
+
 class TestProducer:
     """The writer of dead letters."""
 
@@ -143,7 +149,7 @@ class TestProducer:
 
         assert config == {
             "bootstrap.servers": "127.0.0.1:1",
-            "client.id": "seg-consumer",
+            "client.id": gethostname(),
             "security.protocol": "PLAINTEXT",
             "topic.metadata.propagation.max.ms": 10_000,
             "enable.idempotence": True,

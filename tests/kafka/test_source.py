@@ -263,6 +263,20 @@ class TestNewGroup:
 
         assert member.values == numbers(0, 4)
 
+    def test_earliest_of_what_has_expired(self, broker: Broker, topic: str, join: Join) -> None:
+        """Where nothing is left to read the end is committed: a scaler takes it for lag else."""
+        broker.create_topic(topic, 2)
+        fill(broker, topic, 1, *numbers(0, 9))
+        broker.delete_records(topic, 0, 10)
+        group = f"group-of-{topic}"
+        member = join(broker, topic, SEG_KAFKA__AUTO_OFFSET_RESET="earliest")
+
+        until(lambda: committed(broker, group, topic, 2) == {0: 10, 1: 0}, member)
+
+        fill(broker, topic, 1, *numbers(10, 14))
+        until(lambda: len(member.records) == 5, member)
+        assert member.values == numbers(10, 14)
+
     def test_latest(self, broker: Broker, topic: str, join: Join) -> None:
         """After the newest record; what comes later is read."""
         broker.create_topic(topic, 2)

@@ -117,6 +117,17 @@ def test_unready_member_says_why(site: Site) -> None:
     assert (503, facts | detail) == site.probe("/readyz")
 
 
+def test_status_says_the_same_without_an_error(site: Site) -> None:
+    """`kubectl get --raw` shows an answer only where it is no error."""
+    ready = site.probe("/status")
+    assert ready == site.probe("/readyz")
+
+    site.turn(waits_for="outage", detail="Seg answered 503")
+
+    assert site.probe("/status") == (200, site.probe("/readyz")[1])
+    assert site.probe("/readyz")[0] == 503
+
+
 def test_who_is_no_member_is_not_ready(site: Site) -> None:
     """A rolling update must wait until the group has taken the new one in."""
     site.turn(is_member=False)
@@ -141,7 +152,7 @@ def test_query_is_not_part_of_the_path(site: Site) -> None:
 
 def test_other_path_says_which_there_are(site: Site) -> None:
     """A wrong probe in a chart is seen at once."""
-    assert (404, {"error": "there are /metrics, /livez and /readyz"}) == site.probe("/")
+    assert (404, {"error": "there are /metrics, /livez, /readyz and /status"}) == site.probe("/")
 
 
 def test_one_connection_carries_many_probes(site: Site) -> None:
