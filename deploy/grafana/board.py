@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deploy.grafana import headline, machine, records
-from deploy.grafana.panels import DATASOURCE, RUNBOOKS, as_json, expanded, link
+from deploy.grafana.panels import DATASOURCE, as_json, expanded
 
 if TYPE_CHECKING:
     from deploy.grafana.panels import Json, Row
@@ -29,7 +29,7 @@ def dashboard() -> Json:
         "refresh": "30s",
         "time": {"from": "now-3h", "to": "now"},
         "timezone": "browser",
-        "links": [link("Runbooks", RUNBOOKS)],
+        "links": [],
         "annotations": {"list": [_new_versions()]},
         "templating": {"list": _variables()},
         "panels": _laid_out(ROWS),

@@ -11,9 +11,6 @@ if TYPE_CHECKING:
 
 Json: TypeAlias = "dict[str, object]"
 
-RUNBOOKS = "https://seg-consumer.example.com/runbooks/"
-"""Where docs/runbooks is published; the rules name it too."""
-
 DATASOURCE: Json = {"type": "prometheus", "uid": "${datasource}"}
 
 _JOBS = 'cluster=~"$cluster", namespace=~"$namespace", job=~"$job"'
@@ -73,10 +70,10 @@ def as_json(panel: Panel, number: int, x: int, y: int) -> Json:
         "id": number,
         "type": panel.kind,
         "title": panel.title,
-        "description": panel.about,
+        "description": " ".join([panel.about, *(f"Runbook: {name}." for name in panel.runbooks)]),
         "datasource": DATASOURCE,
         "gridPos": {"h": panel.height, "w": panel.width, "x": x, "y": y},
-        "links": [link(f"Runbook {name}", f"{RUNBOOKS}{name}.md") for name in panel.runbooks],
+        "links": [],
         "fieldConfig": {"defaults": _defaults(panel), "overrides": []},
         "options": _options(panel),
         "targets": [
@@ -84,22 +81,6 @@ def as_json(panel: Panel, number: int, x: int, y: int) -> Json:
             for index, (legend, expr) in enumerate(panel.queries.items())
         ],
         **({"transformations": [_COLUMNS]} if panel.kind == "table" else {}),
-    }
-
-
-def link(title: str, url: str) -> Json:
-    """Return a link that opens in another tab."""
-    return {
-        "title": title,
-        "type": "link",
-        "url": url,
-        "targetBlank": True,
-        "asDropdown": False,
-        "icon": "external link",
-        "includeVars": False,
-        "keepTime": False,
-        "tags": [],
-        "tooltip": "",
     }
 
 

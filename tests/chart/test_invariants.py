@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 import yaml
 
 from tests.chart.generate import CHART
-from tests.chart.rendering import CASES, NAMESPACE, Helm, Objects, Pod
+from tests.chart.rendering import CASES, MINIMAL, NAMESPACE, Helm, Objects, Pod
 from tests.chart.trees import dig
 
 if TYPE_CHECKING:
@@ -126,7 +128,7 @@ def test_pods_are_restricted(releases: dict[str, Objects], name: str) -> None:
             assert own["readOnlyRootFilesystem"] is True
             assert own["capabilities"] == {"drop": ["ALL"]}
         kinds = {key for volume in pod.spec["volumes"] for key in volume} - {"name"}
-        assert kinds <= {"configMap", "secret", "projected", "emptyDir"}
+        assert kinds <= {"configMap", "secret", "projected", "downwardAPI", "emptyDir"}
 
 
 @every_case
@@ -166,15 +168,53 @@ def test_probes_ask_what_the_program_answers(releases: dict[str, Objects], name:
 def test_helm_test_looks_with_the_pod_s_own_settings(
     releases: dict[str, Objects], name: str
 ) -> None:
-    """`helm test` runs the doctor with the image and the mounts of the consumer."""
+    """`helm test` runs the doctor with the image, the files and the environment of the consumer."""
     consumer, test = releases[name].pods
     running, checking = consumer.container("consumer"), test.container("doctor")
 
-    assert checking["image"] == running["image"]
-    assert checking["volumeMounts"] == running["volumeMounts"]
-    assert [*running["args"]][:-1] == [*checking["args"]][:-1]
-    assert dig(checking, "args", -1) == "doctor"
+    for what in ("image", "volumeMounts"):
+        assert checking[what] == running[what]
+    assert [it for it in running["env"] if it not in checking["env"]] == [
+        it for it in running["env"] if it["name"] == "SEG_KAFKA__GROUP_INSTANCE_ID"
+    ]
+    assert test.spec["volumes"] == consumer.spec["volumes"]
+    settings = "seg-consumer/settings"
+    assert test.metadata["annotations"][settings] == consumer.metadata["annotations"][settings]
+    assert (running["args"], checking["args"]) == (["run"], ["doctor"])
     assert test.metadata["annotations"]["helm.sh/hook"] == "test"
+
+
+@pytest.mark.parametrize(
+    ("scaling", "code", "says"),
+    [
+        ({"replicas": 2}, 1, "no pod of the release is ready"),
+        ({"replicas": 0}, 0, "scaled to zero"),
+        ({"mode": "keda", "minReplicas": 0}, 0, "scaled to zero"),
+        ({"mode": "keda"}, 1, "no pod of the release is ready"),
+    ],
+    ids=str,
+)
+def test_helm_test_knows_who_may_be_scaled_to_zero(
+    helm: Helm, scaling: dict[str, object], code: int, says: str
+) -> None:
+    """Where no pod answers, the doctor's word is enough only if there need be none."""
+    options = [f"--set=scaling.{name}={value}" for name, value in scaling.items()]
+    command = helm.template(MINIMAL, *options).pods[1].container("ready")["command"]
+    assert command[:2] == ["python", "-c"]
+
+    nobody = command[2].replace("http://my-seg-consumer:", "http://my-seg-consumer.invalid:")
+    done = subprocess.run(
+        [sys.executable, "-c", nobody], capture_output=True, text=True, check=False, timeout=60
+    )
+
+    assert (done.returncode, says in done.stdout + done.stderr) == (code, True), done.stderr
+
+
+def test_first_probe_waits_for_a_start(releases: dict[str, Objects]) -> None:
+    """A probe that comes before the program listens is a warning among the namespace's events."""
+    probe = releases["minimal"].pods[0].container("consumer")["startupProbe"]
+
+    assert probe["initialDelaySeconds"] >= 5
 
 
 def test_network_policy_lets_out_what_the_settings_name(releases: dict[str, Objects]) -> None:

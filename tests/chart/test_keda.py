@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tests.chart.generate import CHART
 from tests.chart.trees import dig
 
 if TYPE_CHECKING:
-    from tests.chart.rendering import Objects
+    from tests.chart.rendering import Helm, Objects
     from tests.chart.trees import Tree
 
 
@@ -72,6 +73,22 @@ def test_tokens_and_mutual_tls(releases: dict[str, Objects]) -> None:
         "oauthTokenEndpointUri": ("my-seg-consumer", "SEG_KAFKA__OAUTHBEARER_TOKEN_ENDPOINT_URL"),
         "scopes": ("my-seg-consumer", "SEG_KAFKA__OAUTHBEARER_SCOPE"),
     }
+
+
+def test_only_keda_reads_a_config_map(releases: dict[str, Objects]) -> None:
+    """It holds what KEDA takes one by one, and there is none where it takes nothing so."""
+    assert releases["keda"].one("ConfigMap")["data"] == {"SEG_KAFKA__SASL_USERNAME": "seg-consumer"}
+    assert releases["keda-own-authentication"].of("ConfigMap") == []
+    assert releases["minimal"].of("ConfigMap") == []
+
+
+def test_static_members_are_scaled_as_what_they_are(helm: Helm) -> None:
+    """With static membership the target is a StatefulSet."""
+    release = helm.template(
+        CHART / "ci" / "keda-values.yaml", "--set", "staticMembership.enabled=true"
+    )
+
+    assert dig(release.one("ScaledObject"), "spec", "scaleTargetRef", "kind") == "StatefulSet"
 
 
 def test_own_authentication_replaces_ours(releases: dict[str, Objects]) -> None:

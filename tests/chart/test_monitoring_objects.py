@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import yaml
@@ -35,12 +37,40 @@ def test_rules_arrive_as_written(releases: dict[str, Objects]) -> None:
     for rule, source in zip(rules(arrived), rules(written()), strict=True):
         if "alert" in source:
             annotations = dict(source["annotations"])
-            page = str(annotations["runbook_url"]).rsplit("/", 1)[1]
+            page = Path(annotations.pop("runbook")).name
             annotations["runbook_url"] = f"https://wiki.example/runbooks/{page}"
             labels = {**source["labels"], "team": "shop"}
             assert rule == {**source, "annotations": annotations, "labels": labels}
         else:
             assert rule == source
+
+
+def test_pages_that_nobody_publishes_are_in_the_cluster(helm: Helm) -> None:
+    """Without a place each alert says the command that shows its page, and a ConfigMap has it."""
+    release = helm.template(MONITORING, "--set", "monitoring.prometheusRule.runbookBaseUrl=")
+    pages = {str(dig(each, "metadata", "name")): each["data"] for each in release.of("ConfigMap")}[
+        "my-seg-consumer-runbooks"
+    ]
+    arrived = rules(dig(release.one("PrometheusRule"), "spec", "groups"))
+    commands = {
+        rule["alert"]: rule["annotations"]["runbook"] for rule in arrived if "alert" in rule
+    }
+
+    assert commands
+    assert "runbook_url" not in str(arrived)
+    for alert, command in commands.items():
+        assert command == (
+            "kubectl --namespace shop get configmap my-seg-consumer-runbooks"
+            f" --output jsonpath='{{.data.{alert}}}'"
+        )
+        assert pages[alert] == (CHART / "runbooks" / f"{alert}.md").read_text("utf-8")
+
+
+def test_pages_that_are_published_are_not_in_the_cluster(releases: dict[str, Objects]) -> None:
+    """One place is enough."""
+    names = [str(dig(each, "metadata", "name")) for each in releases["monitoring"].of("ConfigMap")]
+
+    assert names == ["my-seg-consumer-seg-consumer"]
 
 
 def test_an_alert_can_be_left_out(helm: Helm) -> None:
@@ -57,7 +87,7 @@ def test_an_alert_can_be_left_out(helm: Helm) -> None:
 
 
 def test_dashboards_arrive_as_written(releases: dict[str, Objects]) -> None:
-    """Each is a ConfigMap, its double braces untouched, its runbooks where the values say."""
+    """Each is a ConfigMap, its double braces untouched, its runbooks links."""
     found = {
         name: content
         for each in releases["monitoring"].of("ConfigMap")
@@ -67,10 +97,28 @@ def test_dashboards_arrive_as_written(releases: dict[str, Objects]) -> None:
     files = list((CHART / "dashboards").glob("*.json"))
 
     assert files
-    place, given = "https://seg-consumer.example.com/runbooks", "https://wiki.example/runbooks"
-    written_boards = {path.name: path.read_text("utf-8") for path in files}
-    assert all(place in board for board in written_boards.values())
-    assert found == {name: text.replace(place, given) for name, text in written_boards.items()}
+    assert found == {path.name: with_links(path.read_text("utf-8")) for path in files}
+
+
+def test_dashboards_without_a_place_link_nowhere(helm: Helm) -> None:
+    """A link to a page that is not there is worse than its name."""
+    release = helm.template(MONITORING, "--set", "monitoring.prometheusRule.runbookBaseUrl=")
+    (board,) = (
+        each["data"]
+        for each in release.of("ConfigMap")
+        if "grafana_dashboard" in dig(each, "metadata", "labels")
+    )
+
+    assert board == {
+        path.name: path.read_text("utf-8") for path in (CHART / "dashboards").glob("*.json")
+    }
+
+
+def with_links(board: str) -> str:
+    """Return *board* with the runbooks that it names as links, in Markdown."""
+    linked = re.sub(r"Runbook: (\w+)", r"Runbook: [\1](https://wiki.example/runbooks/\1.md)", board)
+    assert linked != board
+    return linked
 
 
 def test_monitors_scrape_the_port_by_its_name(releases: dict[str, Objects]) -> None:

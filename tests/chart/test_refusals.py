@@ -50,6 +50,11 @@ BY_SENTENCE = {
         "secrets: expected a place of SEG_DELIVERY__WEBSITE_ID, the key of every request: name a "
         "Secret in secrets.existingSecret or secrets.keys",
     ),
+    "no image": Wrong(
+        {"image": {"repository": ""}},
+        "image.repository: expected where the image is that you have built and pushed, such as "
+        "registry.example/seg-consumer; it is not set",
+    ),
     "no partitions": Wrong(
         {"scaling": {"partitions": None}},
         "scaling.partitions: expected how many partitions the group reads, over all its topics; "

@@ -117,6 +117,7 @@ def test_package_holds_no_values_of_tests(helm: Helm, tmp_path: Path) -> None:
         "README.md",
         "dashboards",
         "rules",
+        "runbooks",
         "templates",
         "values.schema.json",
         "values.yaml",

@@ -36,15 +36,15 @@ BY_FIELD_REFERENCE = {"SEG_KAFKA__GROUP_INSTANCE_ID"}
 OF_THE_IMAGE = Path("etc/ssl/certs/ca-certificates.crt")
 
 
-def mount(release: Objects, root: Path) -> list[str]:
+def mount(release: Objects, root: Path) -> dict[str, str]:
     """Lay the files of the pod of *release* out below *root*, as the kubelet would.
 
     Returns:
-        The arguments of its container, with *root* before every path.
+        The environment of its container, with *root* before every path.
     """
-    spec = release.pods[0].spec
-    container = release.pods[0].container("consumer")
-    volumes = {volume["name"]: volume for volume in spec["volumes"]}
+    pod = release.pods[0]
+    container = pod.container("consumer")
+    volumes = {volume["name"]: volume for volume in pod.spec["volumes"]}
     for place in container["volumeMounts"]:
         folder = root / str(place["mountPath"]).lstrip("/")
         folder.mkdir(parents=True)
@@ -52,11 +52,21 @@ def mount(release: Objects, root: Path) -> list[str]:
             (folder / name).write_text(str(text).replace("/etc/", f"{root}/etc/"))
     (root / OF_THE_IMAGE).parent.mkdir(parents=True)
     (root / OF_THE_IMAGE).touch()
-    return [str(each).replace("/etc/", f"{root}/etc/") for each in container["args"]]
+    return {
+        str(each["name"]): str(each.get("value", "my-seg-consumer-0")).replace(
+            "/etc/", f"{root}/etc/"
+        )
+        for each in container["env"]
+    }
 
 
 def _files(volume: Tree, release: Objects) -> Tree:
     match volume:
+        case {
+            "downwardAPI": {"items": [{"path": str(path), "fieldRef": {"fieldPath": str(field)}}]}
+        }:
+            key = field.removeprefix("metadata.annotations['").removesuffix("']")
+            return {path: release.pods[0].metadata["annotations"][key]}
         case {"configMap": {"name": str(name)}}:
             return _content(name, release.of("ConfigMap"), "data")
         case {"secret": {"secretName": str(name)}}:
@@ -80,14 +90,12 @@ def _content(name: str, made: list[Tree], key: str) -> Tree:
 
 def in_force(release: Objects, root: Path) -> dict[str, Tree]:
     """Return the settings in force where the pod of *release* runs, by the program itself."""
-    *options, command = mount(release, root)
-    assert command == "run"
     env = {name: value for name, value in os.environ.items() if not name.startswith("SEG_")}
     done = subprocess.run(
-        [sys.executable, "-m", "consumer", *options, "config", "--json"],
+        [sys.executable, "-m", "consumer", "config", "--json"],
         capture_output=True,
         text=True,
-        env=env,
+        env=env | mount(release, root),
         check=False,
         timeout=60,
     )
@@ -100,7 +108,7 @@ def in_force(release: Objects, root: Path) -> dict[str, Tree]:
 def test_the_program_takes_what_the_chart_mounts(
     releases: dict[str, Objects], case: Path, tmp_path: Path
 ) -> None:
-    """The container's own arguments, on the files of its volumes, are settings in order."""
+    """The container's own environment, on the files of its volumes, is settings in order."""
     values = yaml.safe_load(case.read_text("utf-8"))
     found = in_force(releases[case.stem.removesuffix("-values")], tmp_path)
 
@@ -163,9 +171,9 @@ def test_static_members_are_named_like_their_pods(releases: dict[str, Objects]) 
     }
 
     assert releases["static"].one("StatefulSet")
-    assert releases["static"].pods[0].container("consumer")["env"] == [reference]
+    assert reference in releases["static"].pods[0].container("consumer")["env"]
     assert releases["minimal"].one("Deployment")
-    assert "env" not in releases["minimal"].pods[0].container("consumer")
+    assert reference not in releases["minimal"].pods[0].container("consumer")["env"]
 
 
 def test_services_of_the_namespace_set_no_variables(releases: dict[str, Objects]) -> None:
@@ -174,16 +182,28 @@ def test_services_of_the_namespace_set_no_variables(releases: dict[str, Objects]
 
 
 def test_a_changed_setting_swaps_the_pods(helm: Helm) -> None:
-    """The pods carry a sum of the settings; secrets they read again, without a swap."""
+    """The settings are in the pod; secrets it reads again, without a swap."""
 
-    def sums(*arguments: str) -> Tree:
+    def pod(*arguments: str) -> Tree:
         release = helm.template(CHART / "ci" / "trying-out-values.yaml", *arguments)
-        annotations = release.pods[0].metadata["annotations"]
-        return {k: v for k, v in annotations.items() if "checksum" in k}
+        return release.workload["spec"]["template"]
 
-    before = sums()
+    before = pod()
     other = "SEG_DELIVERY__WEBSITE_ID=00000000-0000-0000-0000-000000000000"
 
-    assert before == sums("--set", "scaling.partitions=2")
-    assert before["checksum/config"] != sums("--set", "settings.log.level=debug")["checksum/config"]
-    assert before == sums("--set", f"secrets.values.{other}")
+    assert before == pod("--set", "scaling.partitions=2")
+    assert before != pod("--set", "settings.log.level=debug")
+    assert before == pod("--set", f"secrets.values.{other}")
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda path: path.stem)
+def test_an_upgrade_changes_nothing_below_the_pods_before(
+    releases: dict[str, Objects], case: Path
+) -> None:
+    """No pod reads a ConfigMap of the release: one that an upgrade changes would reach old pods."""
+    release = releases[case.stem.removesuffix("-values")]
+    made = {str(dig(each, "metadata", "name")) for each in release.of("ConfigMap")}
+
+    for pod in release.pods:
+        read = {dig(it, "configMap", "name") for it in pod.spec["volumes"] if "configMap" in it}
+        assert not read & made

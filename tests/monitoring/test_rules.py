@@ -8,10 +8,9 @@ import pytest
 
 from consumer.cli import COMMANDS
 from consumer.observe.metrics import Declaration, declarations
-from deploy.grafana.panels import RUNBOOKS as BASE_URL
 from tests.monitoring.content import ALERTS, RECORDED, Alert, exported, panels
 from tests.monitoring.promql import metrics_of
-from tests.monitoring.tools import RULES, RUNBOOKS, promtool
+from tests.monitoring.tools import ROOT, RULES, RUNBOOKS, promtool
 
 NOT_OURS = {
     # kube-state-metrics shows the autoscaler; without it that half of the alert stays silent.
@@ -73,9 +72,9 @@ def test_an_alert_waits_and_says_how_bad_it_is(alert: Alert) -> None:
 
 @pytest.mark.parametrize("alert", ALERTS, ids=_id)
 def test_an_alert_has_a_summary_a_description_and_its_runbook(alert: Alert) -> None:
-    """The URL is the base with the page's name, and the page is there."""
-    assert {"summary", "description", "runbook_url"} == alert.annotations.keys()
-    assert f"{BASE_URL}{alert.name}.md" == alert.annotations["runbook_url"]
+    """The runbook is the page of the alert's name, and the page is there."""
+    assert {"summary", "description", "runbook"} == alert.annotations.keys()
+    assert ROOT / alert.annotations["runbook"] == RUNBOOKS / f"{alert.name}.md"
     assert (RUNBOOKS / f"{alert.name}.md").is_file()
 
 

@@ -12,7 +12,7 @@ ROOT: Final = Path(__file__).parents[2]
 FOLDER: Final = ROOT / ".tools" / "prometheus"
 RULES: Final = sorted((ROOT / "deploy" / "helm" / "rules").glob("*.yaml"))
 DASHBOARDS: Final = sorted((ROOT / "deploy" / "helm" / "dashboards").glob("*.json"))
-RUNBOOKS: Final = ROOT / "docs" / "runbooks"
+RUNBOOKS: Final = ROOT / "deploy" / "helm" / "runbooks"
 
 _FETCH_LIMIT_S: Final = 60.0
 """19 MB from a mirror nearby."""

@@ -57,6 +57,19 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- .Values.staticMembership.enabled | ternary "StatefulSet" "Deployment" }}
 {{- end }}
 
+{{/*
+The count, where helm sets it. An autoscaler owns it: a number would undo its work at each upgrade.
+But a count that helm has set and sets no more falls to one, so from `fixed` on the live one is kept.
+*/}}
+{{- define "seg-consumer.replicas" -}}
+{{- $live := lookup "apps/v1" (include "seg-consumer.workloadKind" .) .Release.Namespace (include "seg-consumer.fullname" .) }}
+{{- if eq .Values.scaling.mode "fixed" }}
+{{- .Values.scaling.replicas | int }}
+{{- else if eq "set" (dig "metadata" "annotations" "seg-consumer/replicas" "" $live) }}
+{{- $live.spec.replicas | int }}
+{{- end }}
+{{- end }}
+
 {{/* Seconds between the deadline of the drain and the kill: commit, dead letters, leaving the group. */}}
 {{- define "seg-consumer.graceMargin" -}}
 15

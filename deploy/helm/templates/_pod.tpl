@@ -9,7 +9,7 @@ metadata:
     {{- end }}
   annotations:
     kubectl.kubernetes.io/default-container: consumer
-    checksum/config: {{ include (print .Template.BasePath "/configmap.yaml") . | sha256sum }}
+    {{- include "seg-consumer.settingsAnnotation" . | nindent 4 }}
     {{- with .Values.podAnnotations }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
@@ -42,10 +42,7 @@ spec:
   containers:
     - name: consumer
       {{- include "seg-consumer.containerBasics" . | nindent 6 }}
-      args:
-        {{- include "seg-consumer.arguments" . | nindent 8 }}
-        - run
-      {{- if or .Values.staticMembership.enabled .Values.extraEnv }}
+      args: [run]
       env:
         {{- if .Values.staticMembership.enabled }}
         - name: SEG_KAFKA__GROUP_INSTANCE_ID
@@ -53,10 +50,7 @@ spec:
             fieldRef:
               fieldPath: metadata.name
         {{- end }}
-        {{- with .Values.extraEnv }}
-        {{- toYaml . | nindent 8 }}
-        {{- end }}
-      {{- end }}
+        {{- include "seg-consumer.environment" . | nindent 8 }}
       ports:
         - name: http
           containerPort: {{ .Values.settings.http.port | int }}
@@ -129,18 +123,46 @@ volumeMounts:
   {{- end }}
 {{- end }}
 
-{{- define "seg-consumer.arguments" -}}
-- --config
-- /etc/seg-consumer/config/settings.yaml
-- --secrets
-- /etc/seg-consumer/secrets
+{{/* In the environment, so that a command typed in the pod finds what the pod's own command finds. */}}
+{{- define "seg-consumer.environment" -}}
+- name: SEG_CONFIG_FILE
+  value: /etc/seg-consumer/config/settings.yaml
+- name: SEG_SECRETS_DIR
+  value: /etc/seg-consumer/secrets
+{{- with .Values.extraEnv }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/*
+The settings travel with the pod. In a ConfigMap they would change below the pods of the release
+before, and an upgrade that fails would take those along when they restart.
+*/}}
+{{- define "seg-consumer.settingsAnnotation" -}}
+{{- $settings := dict }}
+{{- range $section, $fields := .Values.settings }}
+{{- $given := dict }}
+{{- range $field, $value := $fields }}
+{{- if not (kindIs "invalid" $value) }}
+{{- $_ := set $given $field $value }}
+{{- end }}
+{{- end }}
+{{- if $given }}
+{{- $_ := set $settings $section $given }}
+{{- end }}
+{{- end -}}
+seg-consumer/settings: |
+  {{- toYaml $settings | nindent 2 }}
 {{- end }}
 
 {{/* Secrets are files, which the program reads again when they change: no pod is swapped for one. */}}
 {{- define "seg-consumer.volumes" -}}
 - name: config
-  configMap:
-    name: {{ include "seg-consumer.fullname" . }}
+  downwardAPI:
+    items:
+      - path: settings.yaml
+        fieldRef:
+          fieldPath: metadata.annotations['seg-consumer/settings']
 - name: secrets
   projected:
     defaultMode: 0440

@@ -138,6 +138,9 @@ What values.schema.json cannot say: rules between values, each with a sentence, 
 
 {{- define "seg-consumer.problems.pod" -}}
 {{- $problems := list }}
+{{- if not .Values.image.repository }}
+{{- $problems = append $problems "image.repository: expected where the image is that you have built and pushed, such as registry.example/seg-consumer; it is not set" }}
+{{- end }}
 {{- $least := include "seg-consumer.leastGracePeriod" . | int }}
 {{- with .Values.terminationGracePeriodSeconds }}
 {{- if lt (int .) $least }}
@@ -148,7 +151,7 @@ What values.schema.json cannot say: rules between values, each with a sentence, 
 {{- if .enabled }}
 {{- if eq (kindIs "invalid" .minAvailable) (kindIs "invalid" .maxUnavailable) }}
 {{- $problems = append $problems "podDisruptionBudget: expected either maxUnavailable or minAvailable; set the other to null" }}
-{{- else if and (eq $.Values.scaling.mode "fixed") (not (kindIs "string" .minAvailable)) (ge (int .minAvailable) (int $.Values.scaling.replicas)) }}
+{{- else if and (eq $.Values.scaling.mode "fixed") (gt (int $.Values.scaling.replicas) 0) (not (kindIs "string" .minAvailable)) (not (kindIs "invalid" .minAvailable)) (ge (int .minAvailable) (int $.Values.scaling.replicas)) }}
 {{- $problems = append $problems (printf "podDisruptionBudget.minAvailable: expected less than scaling.replicas (%d), got %d: no node could ever be drained" (int $.Values.scaling.replicas) (int .minAvailable)) }}
 {{- end }}
 {{- end }}
