@@ -15,7 +15,6 @@ in the text of somebody else's exception for example, it is masked: a net, not a
 from __future__ import annotations
 
 import logging
-import re
 import sys
 import threading
 from collections.abc import Mapping
@@ -24,6 +23,8 @@ from typing import TYPE_CHECKING, Final, Literal, TextIO, cast
 
 import orjson
 import structlog
+
+from consumer.observe.masks import masked
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -124,26 +125,11 @@ class _Head:
         }
 
 
-_MASKS: Final = (
-    # A match can begin only where a word does, so that a text costs no more than it is long.
-    (
-        re.compile(
-            r"""(?<![^\s@"'<>()\[\]{},;:=/])(?:[^\s@%"'<>()\[\]{},;:=/]|%(?!40))++(?:@|%40)"""
-            r"""[^\s@"'<>()\[\]{},;:=/?&]+\.[^\s@"'<>()\[\]{},;:=/?&]+"""
-        ),
-        "[e-mail]",
-    ),
-    (re.compile(r"(?<=://)[^\s/@]++@"), "[hidden]@"),
-    (re.compile(r"""(?i:(authorization["']?\s*[:=]\s*["']?))[^"'\r\n]+"""), r"\1[hidden]"),
-    (re.compile(r"\b((?i:basic|bearer))\s+(?=\S*[0-9A-Z=])[\w+/=.~-]{4,}"), r"\1 [hidden]"),
-)
-
-
 def _redact(_logger: object, _method: str, event: EventDict) -> EventDict:
-    return {key: _masked(value) for key, value in event.items()}
+    return {key: _printable(value) for key, value in event.items()}
 
 
-def _masked(value: object) -> Value:
+def _printable(value: object) -> Value:
     """Return *value* as JSON can hold it, masked; bytes are only counted."""
     match value:
         case None | bool() | float():
@@ -151,9 +137,9 @@ def _masked(value: object) -> Value:
         case int() if value.bit_length() < 64:  # noqa: PLR2004 - orjson's range
             return value
         case Mapping():
-            return {_text(str(key)): _masked(entry) for key, entry in value.items()}
+            return {_text(str(key)): _printable(entry) for key, entry in value.items()}
         case list() | tuple() | set() | frozenset():
-            return [_masked(entry) for entry in value]
+            return [_printable(entry) for entry in value]
         case bytes():
             return f"{len(value)} bytes"
         case BaseException():
@@ -163,9 +149,7 @@ def _masked(value: object) -> Value:
 
 def _text(text: str) -> str:
     """Return *text* masked, and without lone surrogates, which JSON cannot hold."""
-    for pattern, mask in _MASKS:
-        text = pattern.sub(mask, text)
-    return text.encode("utf-8", "replace").decode("utf-8")
+    return masked(text).encode("utf-8", "replace").decode("utf-8")
 
 
 def _json(_logger: object, _method: str, event: EventDict) -> str:
