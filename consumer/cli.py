@@ -9,8 +9,10 @@ A command's module is imported only when it is asked for.
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from importlib.metadata import version
+from io import TextIOWrapper
 from pathlib import Path
 from typing import NoReturn
 
@@ -79,5 +81,11 @@ def _fail(problems: tuple[str, ...] | list[str], code: int) -> NoReturn:
 
 
 def main() -> None:
-    """Run the command that the arguments name."""
+    """Run the command that the arguments name.
+
+    It writes UTF-8, which is what JSON and terminals are, also where the locale says ASCII.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     cli(prog_name="seg-consumer")

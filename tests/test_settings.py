@@ -126,15 +126,35 @@ class TestSources:
         [
             ("- a\n", "expected sections of settings, got list"),
             ("kafka: 3\n", "expected settings in the section kafka, got int"),
-            ("http:\n  host: [hunter2\n", "expected YAML or TOML, got ParserError in line 3"),
-            ("http:\n\thost: hunter2\n", "expected YAML or TOML, got ScannerError in line 2"),
+            ("http:\n  host: [hunter2\n", "expected YAML, got a syntax error in line 3"),
+            ("http:\n\thost: hunter2\n", "expected YAML, got a syntax error in line 2"),
+            ("http: \x00", "expected YAML, got a syntax error"),
         ],
     )
     def test_unusable_file(self, yaml: Path, content: str, said: str) -> None:
-        """A file that cannot be used is named, with the place and without its content."""
-        yaml.write_text(content, "utf-8")
+        """A file that cannot be used is named, with the place and without its content.
 
-        assert (f"{yaml}: {said}",) == problems_in(yaml)
+        Nothing is called missing or wrong: what the file says is not known.
+        """
+        yaml.write_text(content, "utf-8")
+        with pytest.raises(SettingsError) as error:
+            load(env={"SEG_HTTP__PORT": "70000", "SEG_HTTP__PROT": ""}, file=yaml)
+
+        assert error.value.problems == (
+            f"{yaml}: {said}",
+            "SEG_HTTP__PROT: no such setting; did you mean SEG_HTTP__PORT?",
+        )
+
+    @pytest.mark.parametrize(
+        ("content", "place"),
+        [("[http]\nhost = hunter2\n", "in line 2"), ("http = {", "at its end")],
+    )
+    def test_unusable_toml(self, tmp_path: Path, content: str, place: str) -> None:
+        """So is one of TOML."""
+        file = tmp_path / "seg.toml"
+        file.write_text(content, "utf-8")
+
+        assert (f"{file}: expected TOML, got a syntax error {place}",) == problems_in(file)
 
     def test_missing_file_and_folder(self, yaml: Path, tmp_path: Path) -> None:
         """A file or a folder that was named must be there."""
@@ -142,7 +162,7 @@ class TestSources:
             load(env=NEEDED, file=yaml, secrets_dir=tmp_path / "none")
 
         assert (
-            f"{yaml}: expected YAML or TOML, got FileNotFoundError",
+            f"{yaml}: expected a readable text file, got FileNotFoundError",
             f"{tmp_path / 'none'}: expected a folder of secrets; there is none",
         ) == error.value.problems
 

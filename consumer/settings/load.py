@@ -46,16 +46,20 @@ def load(
     A file in *secrets_dir* is named like a variable and holds its value; others are left alone.
 
     Raises:
-        SettingsError: with one sentence for every value that is wrong, missing or unknown.
+        SettingsError: with one sentence for every value that is wrong, missing or unknown; where a
+            source cannot be read, with one for that instead: what it holds is not known.
     """
     problems: list[str] = []
+    unread: list[str] = []
     layers = {
-        "file": _from_file(file, problems) if file else {},
-        "secrets": _from_secrets(secrets_dir, problems) if secrets_dir else {},
+        "file": _from_file(file, unread) if file else {},
+        "secrets": _from_secrets(secrets_dir, problems, unread) if secrets_dir else {},
         "environment": _from_variables(
             {name: text for name, text in env.items() if name not in _PLACES}, problems
         ),
     }
+    if unread:
+        raise SettingsError(unread + problems)
     values: Values = {}
     origins: dict[str, str] = {}
     for origin, layer in layers.items():
@@ -95,29 +99,29 @@ def _from_variables(variables: Mapping[str, str], problems: list[str]) -> Values
     return _Variables({name: text for name, text in variables.items() if name in settings})()
 
 
-def _from_secrets(folder: Path, problems: list[str]) -> Values:
+def _from_secrets(folder: Path, problems: list[str], unread: list[str]) -> Values:
     if not folder.is_dir():
-        problems.append(f"{folder}: expected a folder of secrets; there is none")
+        unread.append(f"{folder}: expected a folder of secrets; there is none")
     variables = {}
     for path in sorted(folder.glob(f"{PREFIX}*")):
         try:
             variables[path.name] = path.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeError) as error:
-            problems.append(f"{path}: expected a readable text file, got {type(error).__name__}")
+            unread.append(f"{path}: expected a readable text file, got {type(error).__name__}")
     return _from_variables(variables, problems)
 
 
-def _from_file(file: Path, problems: list[str]) -> Values:
+def _from_file(file: Path, unread: list[str]) -> Values:
     try:
         content = _parsed(file)
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        # The text of the error may show a part of the file, which may be a secret.
-        mark = getattr(error, "problem_mark", None)
-        place = f" in line {mark.line + 1}" if mark else ""
-        problems.append(f"{file}: expected YAML or TOML, got {type(error).__name__}{place}")
+    except (tomllib.TOMLDecodeError, yaml.YAMLError) as error:
+        unread.append(f"{file}: {_syntax_error(error)}")
+        return {}
+    except (OSError, UnicodeError) as error:
+        unread.append(f"{file}: expected a readable text file, got {type(error).__name__}")
         return {}
     if not isinstance(content, dict):
-        problems.append(f"{file}: expected sections of settings, got {type(content).__name__}")
+        unread.append(f"{file}: expected sections of settings, got {type(content).__name__}")
         return {}
     values: Values = {}
     for section, fields in content.items():
@@ -125,7 +129,7 @@ def _from_file(file: Path, problems: list[str]) -> Values:
             values[str(section)] = {str(field): value for field, value in fields.items()}
         elif fields is not None:
             kind = type(fields).__name__
-            problems.append(f"{file}: expected settings in the section {section}, got {kind}")
+            unread.append(f"{file}: expected settings in the section {section}, got {kind}")
     return values
 
 
@@ -135,3 +139,14 @@ def _parsed(file: Path) -> object:
         return tomllib.loads(text)
     content: object = yaml.safe_load(text)
     return {} if content is None else content
+
+
+def _syntax_error(error: tomllib.TOMLDecodeError | yaml.YAMLError) -> str:
+    """Return where it is, and not its text, which may show a part of the file: a secret perhaps."""
+    if isinstance(error, tomllib.TOMLDecodeError):
+        line = re.search(r"\(at line (\d+), column \d+\)$", str(error))
+        place = f"in line {line[1]}" if line else "at its end"
+        return f"expected TOML, got a syntax error {place}"
+    mark = getattr(error, "problem_mark", None)
+    place = f" in line {mark.line + 1}" if mark else ""
+    return f"expected YAML, got a syntax error{place}"

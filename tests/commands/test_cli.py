@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 WEBSITE_ID = "abc8fb18-7559-4324-9921-a4b5015b4a1c"
+NEEDED = {
+    "SEG_KAFKA__BOOTSTRAP_SERVERS": "kafka:9092",
+    "SEG_KAFKA__TOPICS": "events",
+    "SEG_DELIVERY__WEBSITE_ID": WEBSITE_ID,
+}
 
 
 def seg_consumer(
@@ -32,7 +37,7 @@ def seg_consumer(
         [sys.executable, "-m", "consumer", *arguments],
         input=text,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         timeout=100,
         check=False,
         env=clean | (env or {}),
@@ -68,15 +73,18 @@ class TestUsage:
             "SEG_DELIVERY__MODE",
         }
 
+    def test_an_ascii_locale_is_no_obstacle(self) -> None:
+        """What is printed is UTF-8, also where the locale says ASCII."""
+        ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+        done = seg_consumer("config", env=NEEDED | ascii_only)
+
+        assert done.returncode == 0, done.stderr
+        assert "SEG_KAFKA__TOPICS" in done.stdout
+        assert not done.stdout.isascii()
+
     def test_config_masks_the_website_id(self) -> None:
         """What is in force is printed, the key is not."""
-        env = {
-            "SEG_KAFKA__BOOTSTRAP_SERVERS": "kafka:9092",
-            "SEG_KAFKA__TOPICS": "events",
-            "SEG_DELIVERY__WEBSITE_ID": WEBSITE_ID,
-        }
-
-        done = seg_consumer("config", "--json", env=env)
+        done = seg_consumer("config", "--json", env=NEEDED)
 
         assert done.returncode == 0
         assert WEBSITE_ID not in done.stdout
