@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
 EXTRA: Final = "extra"
 
+MAX_LEVELS: Final = 500
+"""JSON within JSON that is encoded: twice what Seg can be sent, and half of what the interpreter's
+own writer takes, which differs from version to version."""
+
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _LONGS: Final = range(-(2**63), 2**63)
@@ -82,14 +86,15 @@ def _field(name: str, value: Value) -> str | int | bytes | None:
 def _json(name: str, value: Value) -> bytes:
     if not isinstance(value, dict):
         raise _bad(name, "an object", type(value).__name__)
+    if _is_deeper(value, MAX_LEVELS):
+        raise PoisonError(
+            DeadLetterReason.TOO_DEEP,
+            f"{name}: expected at most {MAX_LEVELS} levels of nesting, came more",
+        )
     try:
         # Not orjson: it turns NaN into null and refuses integers of more than 64 bits.
         text = json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
         return text.encode()
-    except RecursionError:
-        raise PoisonError(
-            DeadLetterReason.TOO_DEEP, f"{name}: expected moderate depth, came more"
-        ) from None
     except UnicodeEncodeError:
         raise PoisonError(
             DeadLetterReason.BAD_JSON, f"{name}: expected Unicode text, came half a surrogate pair"
@@ -98,6 +103,18 @@ def _json(name: str, value: Value) -> bytes:
         raise PoisonError(
             DeadLetterReason.BAD_NUMBER, f"{name}: expected finite numbers, came NaN or infinity"
         ) from None
+
+
+def _is_deeper(value: Value, levels: int) -> bool:
+    pending: list[tuple[Value, int]] = [(value, 1)]
+    while pending:
+        outer, level = pending.pop()
+        if isinstance(outer, dict | list):
+            if level > levels:
+                return True
+            inner = outer.values() if isinstance(outer, dict) else outer
+            pending.extend((element, level + 1) for element in inner)
+    return False
 
 
 def _milliseconds(name: str, value: Value) -> int:

@@ -142,7 +142,9 @@ def running(stub: RegistryStub, tls: ssl.SSLContext | None = None) -> Iterator[R
         stub.url = f"http{'s' if tls else ''}://127.0.0.1:{server.server_port}"
         if tls is not None:
             server.socket = tls.wrap_socket(server.socket, server_side=True)
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread = threading.Thread(
+            target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
+        )
         thread.start()
         try:
             yield stub

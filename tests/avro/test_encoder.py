@@ -139,10 +139,23 @@ def test_bad_calls(name: str, value: Value, reason: DeadLetterReason) -> None:
     assert "jane" not in error.detail
 
 
-def test_too_deep() -> None:
-    """An object that nests without end is too deep."""
-    deep: Object = {}
-    for _ in range(5_000):
-        deep = {"a": deep}
+def nested(levels: int) -> Object:
+    """Return objects and lists within each other, so many."""
+    outer: Object = {}
+    for _ in range((levels - 1) // 2):
+        outer = {"a": [outer]}
+    return outer if levels % 2 else {"a": outer}
 
-    assert refused({"traits": deep}).reason is DeadLetterReason.TOO_DEEP
+
+def test_deep() -> None:
+    """A field may nest 500 levels, whatever the interpreter would take."""
+    assert DECODE(ENCODE({"type": "page", "traits": nested(500)}))["traits"] == nested(500)
+
+
+@pytest.mark.parametrize("levels", [501, 1_200, 100_000])
+def test_too_deep(levels: int) -> None:
+    """One that nests deeper is refused by its name."""
+    error = refused({"traits": nested(levels)})
+
+    assert error.reason is DeadLetterReason.TOO_DEEP
+    assert error.detail == "traits: expected at most 500 levels of nesting, came more"

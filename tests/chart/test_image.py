@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 import tempfile
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -150,11 +151,15 @@ def test_health_check_asks_whether_the_loop_turns(status: int, expected: int) ->
             """Say nothing."""
 
     with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = Thread(target=server.handle_request)
+        thread = Thread(target=server.handle_request, daemon=True)
         thread.start()
         done = subprocess.run(
             dockerfile.command(FINAL, "HEALTHCHECK"),
-            env={**os.environ, "SEG_HTTP__PORT": str(server.server_port)},
+            # The image has a `python`; a machine may have only `python3`.
+            env={
+                "PATH": str(Path(sys.executable).parent),
+                "SEG_HTTP__PORT": str(server.server_port),
+            },
             capture_output=True,
             check=False,
         )

@@ -63,7 +63,7 @@ def stranger(meet: Callable[[socket.socket], None]) -> Iterator[str]:
                 while True:
                     meet(listener.accept()[0])
 
-        thread = threading.Thread(target=serve)
+        thread = threading.Thread(target=serve, daemon=True)
         thread.start()
         try:
             yield f"127.0.0.1:{listener.getsockname()[1]}"

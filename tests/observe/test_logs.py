@@ -255,7 +255,7 @@ class TestExceptions:
             fail()
         except RuntimeError as error:
             sys.excepthook(type(error), error, error.__traceback__)
-        thread = threading.Thread(target=fail)
+        thread = threading.Thread(target=fail, daemon=True)
         thread.start()
         thread.join()
 

@@ -172,7 +172,7 @@ class TestDelay:
     def test_reset_meanwhile(self, sandbox: Sandbox, client: Client) -> None:
         """A request that waits while the counters are reset is counted behind the reset."""
         sandbox.faults([Fault(delay_s=2.0)])
-        thread = Thread(target=client.post, args=[page("m-1")])
+        thread = Thread(target=client.post, args=[page("m-1")], daemon=True)
         thread.start()
         wait_for(sandbox, waiting=1)
 
@@ -391,7 +391,7 @@ def test_hang_ends_with_the_client(sandbox: Sandbox) -> None:
             except (OSError, BadStatusLine) as error:
                 failed.append(error)
 
-        thread = Thread(target=post)
+        thread = Thread(target=post, daemon=True)
         thread.start()
         wait_for(sandbox, unanswered={"hang": 1})
 

@@ -33,7 +33,7 @@ class Reader:
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32_768)
         self._open: list[socket.socket] = []
         self._ended = threading.Event()
-        self._threads = [threading.Thread(target=self._accept)]
+        self._threads = [threading.Thread(target=self._accept, daemon=True)]
         self._threads[0].start()
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/"
         self.bodies: list[int] = []
@@ -58,7 +58,7 @@ class Reader:
             while True:
                 peer, _ = self._listener.accept()
                 self._open.append(peer)
-                thread = threading.Thread(target=self._serve, args=(peer,))
+                thread = threading.Thread(target=self._serve, args=(peer,), daemon=True)
                 self._threads.append(thread)
                 thread.start()
 
