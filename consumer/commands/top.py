@@ -14,6 +14,7 @@ from rich.live import Live
 
 from consumer.core.timing import SystemClock
 from consumer.observe.scrape import UnreachableError, base_of, scrape
+from consumer.settings import describe
 from consumer.top.figures import Figures, as_json, figures, unreachable
 from consumer.top.show import screen
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from consumer.observe.scrape import Scrape
 
+DEFAULT_PORT = int(next(it.default for it in describe() if it.name == "SEG_HTTP__PORT"))
 TIMEOUT_S = 2.0
 AT_ONCE = 32
 
@@ -30,7 +32,9 @@ class Members:
     """The members at *addresses*, looked at again and again."""
 
     def __init__(self, addresses: Sequence[str], look: Callable[[str], Scrape]) -> None:
-        self._bases = {address: base_of(address) for address in dict.fromkeys(addresses)}
+        self._bases = {
+            address: base_of(address, DEFAULT_PORT) for address in dict.fromkeys(addresses)
+        }
         self._look = look
         self._before: dict[str, Scrape] = {}
 
@@ -65,8 +69,8 @@ def command(urls: tuple[str, ...], *, once: bool, as_object: bool, interval_s: f
     """Show what running consumers do, out of their /metrics: HOST, HOST:PORT or URL of each.
 
     \b
-    seg-consumer top 127.0.0.1:8000
-    seg-consumer top --json pod-0:8000 pod-1:8000
+    seg-consumer top 127.0.0.1:9090
+    seg-consumer top --json pod-0 pod-1
 
     Exits 1 where --once or --json reaches no member.
     """  # noqa: D301 - \b is click's mark for text to leave as it is

@@ -27,7 +27,6 @@ Labels = tuple[tuple[str, str], ...]
 
 PAGE_MAX_BYTES: Final = 32 << 20
 """The page of a member with thousands of partitions is 2 MB."""
-DEFAULT_PORT: Final = 8000
 
 _open = build_opener(ProxyHandler({})).open  # a member is near: no proxy stands before it
 
@@ -47,7 +46,7 @@ class UnreachableError(Exception):
     """The member does not answer, or not as a consumer does; the text says what came."""
 
 
-def base_of(address: str) -> str:
+def base_of(address: str, default_port: int) -> str:
     """Return the URL that `/metrics` hangs on, for `host`, `host:port` or any URL of the member.
 
     Raises:
@@ -58,9 +57,11 @@ def base_of(address: str) -> str:
         scheme, rest = "http", address
     place = rest.partition("/")[0]
     if scheme not in {"http", "https"} or not place or "@" in place:
-        raise SettingsError([f"expected an address such as 127.0.0.1:8000, got {address!r}"])
+        raise SettingsError(
+            [f"expected an address such as 127.0.0.1:{default_port}, got {address!r}"]
+        )
     has_port = place.rpartition("]")[2].count(":") == 1
-    return f"{scheme}://{place}" if has_port or separator else f"http://{place}:{DEFAULT_PORT}"
+    return f"{scheme}://{place}" if has_port or separator else f"http://{place}:{default_port}"
 
 
 def scrape(base: str, clock: Clock, timeout_s: float) -> Scrape:

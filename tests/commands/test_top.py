@@ -113,4 +113,4 @@ def test_a_wrong_address_is_wrong_usage() -> None:
     done = seg_consumer("top", "ftp://pod-0")
 
     assert done.returncode == 2
-    assert "expected an address such as 127.0.0.1:8000, got 'ftp://pod-0'" in done.stderr
+    assert "expected an address such as 127.0.0.1:9090, got 'ftp://pod-0'" in done.stderr

@@ -39,24 +39,24 @@ def member() -> Iterator[HealthServer]:
 @pytest.mark.parametrize(
     ("address", "base"),
     [
-        ("pod-0", "http://pod-0:8000"),
-        ("pod-0:9000", "http://pod-0:9000"),
+        ("pod-0", "http://pod-0:9090"),
+        ("pod-0:80", "http://pod-0:80"),
         ("http://pod-0:9000/metrics", "http://pod-0:9000"),
         ("https://pod-0/metrics", "https://pod-0"),
-        ("[::1]", "http://[::1]:8000"),
+        ("[::1]", "http://[::1]:9090"),
         ("[::1]:9000", "http://[::1]:9000"),
     ],
 )
 def test_an_address_is_taken_in_every_form(address: str, base: str) -> None:
     """A host, with a port or without, or a URL of the member."""
-    assert base_of(address) == base
+    assert base_of(address, 9090) == base
 
 
 @pytest.mark.parametrize("address", ["", "ftp://pod-0", "http://", "user:secret@pod-0"])
 def test_what_is_no_address_is_refused(address: str) -> None:
     """With what is expected."""
-    with pytest.raises(SettingsError, match=r"expected an address such as 127\.0\.0\.1:8000"):
-        base_of(address)
+    with pytest.raises(SettingsError, match=r"expected an address such as 127\.0\.0\.1:9090"):
+        base_of(address, 9090)
 
 
 def test_a_member_that_is_not_ready_is_seen(member: HealthServer) -> None:
