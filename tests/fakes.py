@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from consumer.core.checkpoint import decode, encode
 from consumer.core.lanes import Task
-from consumer.core.model import Partition, Record, SegCall
+from consumer.core.model import Partition, Record, SegCall, bytes_of
 from consumer.seg.answers import Answer
 
 if TYPE_CHECKING:
@@ -195,6 +195,8 @@ class FakeDeadLetters:
     def __init__(self) -> None:
         self._waiting: list[DeadLetter] = []
         self.away = False
+        self.problem: str | None = None
+        """What it says of a letter that was refused."""
         self.topic: list[DeadLetter] = []
         """What is stored."""
 
@@ -202,6 +204,11 @@ class FakeDeadLetters:
     def pending(self) -> int:
         """How many letters are not stored yet."""
         return len(self._waiting)
+
+    @property
+    def pending_bytes(self) -> int:
+        """The records of those letters, bytes."""
+        return sum(bytes_of(letter.record) for letter in self._waiting)
 
     def put(self, letter: DeadLetter) -> None:
         """Take *letter*; it is stored when the topic is there."""

@@ -102,7 +102,7 @@ def replay(
     """Send dead letters to the topic they came from, byte for byte, with `seg-replay-count`.
 
     The letters stay where they are. Those that were sent before are left out; on a terminal you
-    are asked first, elsewhere --again takes them.
+    are asked first, elsewhere --again takes them. One whose value was cut to fit is not sent.
 
     \b
     seg-consumer dead-letters replay --reason bad_envelope --since 1d --dry-run
@@ -120,6 +120,7 @@ def replay(
     facts = {
         "matching": found.matching,
         "sent_before": found.before,
+        "cut": found.cut,
         "sent": sent,
         "left": found.matching - (0 if again else found.before) - sent,
     }
@@ -133,6 +134,8 @@ class _Found:
         self.matching = 0
         self.before = 0
         """How many were sent again before."""
+        self.cut = 0
+        """How many more match and hold only a part of their event."""
         self.first: list[Letter] = []
         """The first of all."""
         self.fresh: list[Letter] = []
@@ -141,6 +144,9 @@ class _Found:
             if letter.source is None:
                 place = facts_of(letter)["letter"]
                 raise ConsumerError(f"the letter {place} does not say which topic it came from")
+            if letter.truncated_from is not None:
+                self.cut += 1
+                continue
             self.matching += 1
             was_sent = replays.has(letter.record)
             self.before += was_sent
@@ -170,6 +176,8 @@ def _send(settings: Settings, letters: list[Letter], replays: Replays) -> int:
 def _told(facts: dict[str, int], limit: int, *, dry_run: bool) -> str:
     before, left = facts["sent_before"], facts["left"]
     matching = f"{facts['matching']:,} match" + (f" ({before:,} sent before)" if before else "")
+    if cut := facts["cut"]:
+        matching += f" (and {cut:,} were cut to fit and cannot be sent)"
     if dry_run:
         more = f", {limit:,} at a time" if left > limit else ""
         return f"{matching}: {left:,} would be sent again{more}"

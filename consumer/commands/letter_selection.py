@@ -12,7 +12,7 @@ import click
 from consumer.core.errors import ConsumerError, DeadLetterReason
 from consumer.core.timing import SystemClock
 from consumer.kafka.dead_letter_reader import Letter, Wanted, read_letters
-from consumer.kafka.dead_letters import topic_of
+from consumer.kafka.dead_letter_topics import topic_of
 from consumer.kafka.inspect import ASK_TIMEOUT_S, Cluster
 from consumer.kafka.start import matching
 

@@ -102,6 +102,7 @@ def facts_of(letter: Letter) -> Object:
         "attempts": letter.attempts,
         "replays": letter.replays,
         "bytes": None if record.value is None else len(record.value),
+        "truncated_from": letter.truncated_from,
     }
 
 

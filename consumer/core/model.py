@@ -45,6 +45,12 @@ class Record(NamedTuple):
     headers: Headers | None
 
 
+def bytes_of(record: Record) -> int:
+    """Return how many bytes of Kafka's *record* holds: key, value and headers."""
+    size = len(record.key or b"") + len(record.value or b"")
+    return size + sum(len(name) + len(value or b"") for name, value in record.headers or ())
+
+
 class Event(TypedDict, total=False):
     """One decoded Segment call, in Segment's spelling.
 

@@ -60,6 +60,14 @@ class DeadLetters(Protocol):
     def pending(self) -> int:
         """How many letters are not stored yet."""
 
+    @property
+    def pending_bytes(self) -> int:
+        """The records of those letters, bytes."""
+
+    @property
+    def problem(self) -> str | None:
+        """Why a letter cannot be stored, and what to do; None while none was refused."""
+
     def put(self, letter: DeadLetter) -> None:
         """Start to store *letter*; where the broker refuses, it is tried again."""
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final
 from consumer.core.errors import StartError
 from consumer.doctor.report import Check, Name, State, judged, skipped
 from consumer.kafka.connectivity import Stage, UnreachableError
-from consumer.kafka.dead_letters import topic_of
+from consumer.kafka.dead_letter_topics import examine, sources_of
 from consumer.kafka.inspect import Cluster
-from consumer.kafka.rights import dead_letter_topic_problem, group_problem, topic_problem
+from consumer.kafka.rights import group_problem, topic_problem
 from consumer.kafka.start import matching
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def _inside(cluster: Cluster, settings: Settings, visible: Iterable[str]) -> lis
     kafka, dead_letter = settings.kafka, settings.dead_letter
     matched = matching(kafka.topics, visible)
     names = [name for name in kafka.topics if not name.startswith("^")] + matched
-    letter_topics = {topic_of(dead_letter, name): name for name in names}
+    letter_topics = sources_of(dead_letter, names)
     topics = cluster.topics([*names, *letter_topics])
     return [
         _topics({name: topics[name] for name in names}),
@@ -153,30 +153,21 @@ def _gone(gone: Sequence[Standing], kafka: KafkaSettings) -> Check:
 
 
 def _dead_letters(
-    cluster: Cluster, topics: Mapping[str, Topic], sources: Mapping[str, str], *, create: bool
+    cluster: Cluster,
+    topics: Mapping[str, Topic],
+    sources: Mapping[str, Sequence[str]],
+    *,
+    create: bool,
 ) -> Check:
-    problems = [
-        dead_letter_topic_problem(name, topic, create=create) for name, topic in topics.items()
+    findings = [
+        examine(cluster, name, topic, sources[name], create=create)
+        for name, topic in topics.items()
     ]
-    failed = judged(Name.DEAD_LETTERS, problems, "")
+    failed = judged(Name.DEAD_LETTERS, (it.problem for it in findings), "")
     if failed.state is State.FAILED:
         return failed
-    small = [
-        name
-        for name, topic in topics.items()
-        if topic.state == "there" and _is_smaller(cluster, name, sources[name])
-    ]
-    if small:
-        text = (
-            f"{', '.join(small)}: a large record would not fit; raise max.message.bytes to that of"
-            " the topic it serves"
-        )
-        return Check(Name.DEAD_LETTERS, State.WARNING, text)
+    if warnings := [it.warning for it in findings if it.warning is not None]:
+        return Check(Name.DEAD_LETTERS, State.WARNING, "; ".join(warnings))
     states = {"there": "can be written", "missing": "is made at the start"}
     told = [f"{name} {states[topic.state]}" for name, topic in topics.items()]
     return Check(Name.DEAD_LETTERS, State.OK, ", ".join(told) or "none yet")
-
-
-def _is_smaller(cluster: Cluster, letter_topic: str, source: str) -> bool:
-    ours, theirs = cluster.largest_record_bytes(letter_topic), cluster.largest_record_bytes(source)
-    return ours is not None and theirs is not None and ours < theirs

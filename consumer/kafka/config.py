@@ -142,6 +142,8 @@ def producer_config(settings: KafkaSettings) -> Config:
         "enable.idempotence": True,
         "acks": "all",
         "linger.ms": 5,
+        # A record that was stored compressed must fit again, as a letter and when it is replayed.
+        "compression.type": "zstd",
         # The broker decides what is too large, not this side.
         "message.max.bytes": 1_000_000_000,
     }

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from consumer.core.model import Partition, Record
-from consumer.kafka.dead_letters import PREFIX
+from consumer.kafka.dead_letters import PREFIX, TRUNCATED
 from consumer.kafka.produce import Outgoing
 from consumer.kafka.read import read_topic
 
@@ -41,6 +41,8 @@ class Letter(NamedTuple):
     attempts: int | None
     replays: int
     """How often it was replayed before it died this time."""
+    truncated_from: int | None
+    """The bytes that its value had, where it was cut to fit."""
 
 
 class Wanted(NamedTuple):
@@ -100,6 +102,7 @@ def letter_of(record: Record) -> Letter:
         status=_number(told.get(PREFIX + "status")),
         attempts=_number(told.get(PREFIX + "attempts")),
         replays=_number(told.get(COUNT_HEADER)) or 0,
+        truncated_from=_number(told.get(TRUNCATED)),
     )
 
 

@@ -7,26 +7,32 @@ may be away, and the loop must turn.
 
 from __future__ import annotations
 
+from queue import SimpleQueue
 from threading import Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.cimpl import NewTopic
 
-from consumer.core.errors import StartError
+from consumer.core.errors import ConsumerError, StartError
 from consumer.kafka.inspect import ATTEMPT_S, Cluster
 from consumer.kafka.problems import code_of
-from consumer.kafka.rights import dead_letter_topic_problem
+from consumer.kafka.rights import (
+    compaction_problem,
+    dead_letter_topic_problem,
+    room_for,
+    size_problem,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
     from structlog.typing import FilteringBoundLogger
 
     from consumer.core.timing import Clock
-    from consumer.observe.metrics import Tally
+    from consumer.kafka.rights import Topic
     from consumer.settings import DeadLetterSettings, KafkaSettings
 
-HEADERS_BYTES = 65_536
-"""What the headers of a dead letter may add to a record."""
 LOOK_AGAIN_S = 5.0
 """How long one that cannot be used is left alone."""
 THREAD = "dead-letter-topic"
@@ -38,19 +44,56 @@ _NOT_PERMITTED = frozenset(
 )
 
 
-def create(cluster: Cluster, letter_topic: str, source: str, log: FilteringBoundLogger) -> None:
-    """Make the topic *letter_topic*: it takes the largest record of *source* with our headers.
+def topic_of(settings: DeadLetterSettings, source: str) -> str:
+    """Return the dead-letter topic of the topic *source*."""
+    return settings.topic or f"{source}.dead-letter"
+
+
+def sources_of(settings: DeadLetterSettings, sources: Iterable[str]) -> dict[str, list[str]]:
+    """Return the dead-letter topics of *sources*, each with the topics that it serves."""
+    served: dict[str, list[str]] = {}
+    for source in sources:
+        served.setdefault(topic_of(settings, source), []).append(source)
+    return served
+
+
+class Finding(NamedTuple):
+    """What is wrong with a dead-letter topic, and what to do; None where nothing is."""
+
+    problem: str | None
+    """Letters cannot be stored, or would be lost."""
+    warning: str | None
+    """A letter may wait for long."""
+
+
+def examine(
+    cluster: Cluster, letter_topic: str, topic: Topic, sources: Collection[str], *, create: bool
+) -> Finding:
+    """Return what is wrong with *letter_topic*, which is seen as *topic* and serves *sources*."""
+    problem = dead_letter_topic_problem(letter_topic, topic, create=create)
+    if problem is not None or topic.state != "there":
+        return Finding(problem, None)
+    limits = cluster.limits(letter_topic)
+    return Finding(
+        compaction_problem(letter_topic, limits),
+        size_problem(letter_topic, limits, {it: cluster.limits(it) for it in sources}),
+    )
+
+
+def create(
+    cluster: Cluster, letter_topic: str, sources: Iterable[str], log: FilteringBoundLogger
+) -> None:
+    """Make the topic *letter_topic*: it takes the largest record of *sources* with our headers.
 
     Raises:
         StartError: the brokers refuse; with what to do.
     """
-    size = cluster.largest_record_bytes(source)
-    new = NewTopic(
-        letter_topic,
-        num_partitions=1,
-        replication_factor=-1,
-        config={} if size is None else {"max.message.bytes": str(size + HEADERS_BYTES)},
-    )
+    sizes = [cluster.limits(source).largest_bytes for source in sources]
+    largest = max((size for size in sizes if size is not None), default=None)
+    config = {"cleanup.policy": "delete"}
+    if largest is not None:
+        config["max.message.bytes"] = str(room_for(largest))
+    new = NewTopic(letter_topic, num_partitions=1, replication_factor=-1, config=config)
     try:
         cluster.ask(
             lambda admin: admin.create_topics([new], request_timeout=ATTEMPT_S)[
@@ -88,54 +131,74 @@ class DeadLetterTopics:
         settings: DeadLetterSettings,
         kafka: KafkaSettings,
         *,
-        tally: Tally,
         clock: Clock,
         log: FilteringBoundLogger,
     ) -> None:
         self._settings = settings
         self._kafka = kafka
-        self._tally = tally
         self._clock = clock
         self._log = log
         self._all_named = not any(name.startswith("^") for name in kafka.topics)
         self._credentials: tuple[str, str] | None = None
         self._usable: set[str] = set()
         self._look_at_s: dict[str, float] = {}
-        self._look: Thread | None = None  # one at a time
+        self._looking = False  # one at a time
+        self._found: SimpleQueue[tuple[str, Finding]] = SimpleQueue()  # what a look has found
+        self.problems: dict[str, str] = {}
+        """Why a topic cannot be used, as far as it was looked at."""
 
-    def has(self, letter_topic: str, source: str) -> bool:
-        """Tell whether letters of *source* can go to *letter_topic*; where not, it is seen to."""
-        if self._all_named or letter_topic in self._usable:
-            return True
-        now_s = self._clock.monotonic_s()
-        if now_s < self._look_at_s.get(letter_topic, now_s) or (
-            self._look and self._look.is_alive()
-        ):
-            return False
-        if letter_topic in self._look_at_s:  # so the last look has found it wanting
-            self._tally.dead_letter_write_failures += 1
-        self._look_at_s[letter_topic] = now_s + LOOK_AGAIN_S
-        self._look = Thread(
-            target=self._see_to, args=(letter_topic, source), name=THREAD, daemon=True
-        )
-        self._look.start()
-        return False
+    def usable(self, letter_topic: str) -> bool:
+        """Tell whether letters can go to *letter_topic*."""
+        return self._all_named or letter_topic in self._usable
+
+    def look(self, wanted: Mapping[str, Collection[str]], now_s: float) -> int:
+        """Look, without waiting, at those of *wanted* that are not known to be usable.
+
+        *wanted*: dead-letter topics, each with the topics that it serves. Return how many looks
+        have ended that found one wanting.
+        """
+        wanting = self._take_answer(now_s)
+        for letter_topic, sources in wanted.items():
+            if self._looking:
+                break
+            if not self.usable(letter_topic) and now_s >= self._look_at_s.get(letter_topic, now_s):
+                self._looking = True
+                served = letter_topic, tuple(sources)
+                Thread(target=self._see_to, args=served, name=THREAD, daemon=True).start()
+        return wanting
 
     def set_credentials(self, username: str, password: str) -> None:
         """Log in with these from the next look on."""
         self._credentials = username, password
 
-    def _see_to(self, letter_topic: str, source: str) -> None:
-        """Make *letter_topic* where it is missing; of what the loop uses, touch only the set."""
-        cluster = Cluster(self._kafka, self._clock, self._credentials)
-        try:
-            topic = cluster.topics([letter_topic])[letter_topic]
-            problem = dead_letter_topic_problem(letter_topic, topic, create=self._settings.create)
-            if problem is None and topic.state == "missing":
-                create(cluster, letter_topic, source, self._log)
-        except StartError as error:
-            problem = str(error)
-        if problem is None:
+    def _take_answer(self, now_s: float) -> int:
+        if self._found.empty():
+            return 0
+        self._looking = False
+        letter_topic, finding = self._found.get()
+        if finding.warning is not None:
+            self._log.warning("dead_letter_topic_too_small", reason=finding.warning)
+        if finding.problem is None:
             self._usable.add(letter_topic)
-        else:
-            self._log.warning("dead_letter_topic_not_usable", reason=problem, topic=letter_topic)
+            self.problems.pop(letter_topic, None)
+            return 0
+        self._look_at_s[letter_topic] = now_s + LOOK_AGAIN_S
+        self.problems[letter_topic] = finding.problem
+        self._log.warning(
+            "dead_letter_topic_not_usable", reason=finding.problem, topic=letter_topic
+        )
+        return 1
+
+    def _see_to(self, letter_topic: str, sources: tuple[str, ...]) -> None:
+        """Make *letter_topic* where it is missing; tell in `_found` what is wrong with it."""
+        finding = Finding("the look at it has failed", None)
+        try:
+            cluster = Cluster(self._kafka, self._clock, self._credentials)
+            topic = cluster.topics([letter_topic])[letter_topic]
+            finding = examine(cluster, letter_topic, topic, sources, create=self._settings.create)
+            if finding.problem is None and topic.state == "missing":
+                create(cluster, letter_topic, sources, self._log)
+        except ConsumerError as error:
+            finding = Finding(str(error), None)
+        finally:
+            self._found.put((letter_topic, finding))

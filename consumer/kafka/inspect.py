@@ -19,7 +19,7 @@ from consumer.core.model import Partition
 from consumer.kafka.config import admin_config, make
 from consumer.kafka.connectivity import reach
 from consumer.kafka.problems import code_of
-from consumer.kafka.rights import Rights, Topic
+from consumer.kafka.rights import Limits, Rights, Topic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -156,15 +156,20 @@ class Cluster:
             raise StartError(f"Kafka does not tell the offsets: {code_of(error)}") from error
         return [Standing(it, committed.get(it), low[it], high[it]) for it in low]
 
-    def largest_record_bytes(self, topic: str) -> int | None:
-        """Return the topic's `max.message.bytes`; None where the broker does not tell."""
+    def limits(self, topic: str) -> Limits:
+        """Return what the *topic*'s configuration allows, as far as the broker tells."""
         resource = ConfigResource(ResourceType.TOPIC, topic)
         try:
             answers = self._admin.describe_configs([resource], request_timeout=ASK_TIMEOUT_S)
-            entry = answers[resource].result().get("max.message.bytes")
+            entries = answers[resource].result()
         except KafkaException:
-            return None
-        return None if entry is None or entry.value is None else int(entry.value)
+            return Limits(None, compacted=None)
+        told = {name: entry.value for name, entry in entries.items() if entry.value is not None}
+        largest, policy = told.get("max.message.bytes"), told.get("cleanup.policy")
+        return Limits(
+            None if largest is None else int(largest),
+            compacted=None if policy is None else "compact" in policy,
+        )
 
     def _client(self) -> AdminClient:
         admin = make(AdminClient, admin_config(self._settings), error_cb=self._errors.append)

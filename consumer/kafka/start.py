@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 
 from consumer.core.errors import StartError
 from consumer.kafka.config import NO_DEAD_LETTERS
-from consumer.kafka.dead_letter_topics import create
-from consumer.kafka.dead_letters import topic_of
+from consumer.kafka.dead_letter_topics import create, examine, sources_of
 from consumer.kafka.inspect import ASK_TIMEOUT_S, Cluster
-from consumer.kafka.rights import dead_letter_topic_problem, group_problem, topic_problem
+from consumer.kafka.rights import group_problem, topic_problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -36,7 +35,7 @@ def check_start(
     cluster = Cluster(kafka, clock)
     matched = matching(kafka.topics, cluster.reach(ASK_TIMEOUT_S))
     wanted = [name for name in kafka.topics if not name.startswith("^")]
-    letter_topics = {topic_of(dead_letter, name): name for name in [*wanted, *matched]}
+    letter_topics = sources_of(dead_letter, dict.fromkeys([*wanted, *matched]))
     for letter_topic in matching(kafka.topics, filter(None, [dead_letter.topic])):
         raise StartError(
             f"the dead-letter topic {letter_topic} is one that SEG_KAFKA__TOPICS takes in: "
@@ -44,19 +43,22 @@ def check_start(
             "pattern matches, or that ends in .dead-letter"
         )
     topics = cluster.topics([*wanted, *matched, *letter_topics])
+    findings = [
+        examine(cluster, name, topics[name], sources, create=dead_letter.create)
+        for name, sources in letter_topics.items()
+    ]
     problems = [
         *(topic_problem(name, topics[name]) for name in [*wanted, *matched]),
         group_problem(kafka.group_id, cluster.group_rights()),
-        *(
-            dead_letter_topic_problem(name, topics[name], create=dead_letter.create)
-            for name in letter_topics
-        ),
+        *(it.problem for it in findings),
     ]
     if found := [problem for problem in problems if problem is not None]:
         raise StartError("; ".join(found))
-    for letter_topic, source in letter_topics.items():
+    for warning in filter(None, (it.warning for it in findings)):
+        log.warning("dead_letter_topic_too_small", reason=warning)
+    for letter_topic, sources in letter_topics.items():
         if topics[letter_topic].state == "missing":
-            create(cluster, letter_topic, source, log)
+            create(cluster, letter_topic, sources, log)
 
 
 def matching(topics: Iterable[str], visible: Iterable[str]) -> list[str]:

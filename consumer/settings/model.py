@@ -90,7 +90,10 @@ class DeadLetterSettings(Section):
     storm_limit: Annotated[float, Field(ge=0, le=1)] = 0.5
     """The share of dead letters above which consumption pauses; 0 switches the guard off."""
     create: bool = True
-    """Create the topic where it is missing, with the broker's defaults."""
+    """Create the topic where it is missing; it takes twice what the largest source takes."""
+    on_too_large: Literal["wait", "truncate"] = "wait"
+    """What happens to a letter that its topic does not take: it waits for a larger topic, or its
+    value is cut and a header says so."""
 
 
 class HttpSettings(Section):

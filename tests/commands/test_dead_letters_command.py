@@ -136,6 +136,21 @@ def test_replay_is_bounded(scene: Scene) -> None:
     assert len(scene.records("events")) == 1
 
 
+def test_a_letter_whose_value_was_cut_is_not_sent(scene: Scene) -> None:
+    """It holds only a part of its event; whoever replays hears of it."""
+    letter = dead_letter(43, DeadLetterReason.TOO_LARGE, b"a part")
+    headers = headers_of(letter, "group", "1.0", cut_from=3_000_000)
+    producer = TopicProducer(scene.settings.kafka, "events.dead-letter")
+    producer.put(Outgoing(letter.record.key, letter.record.value, headers))
+    producer.close()
+
+    done = seg_consumer("dead-letters", "replay", env=scene.env)
+
+    text = "2 match (and 1 were cut to fit and cannot be sent): 2 sent again\n"
+    assert done.stdout == text
+    assert len(scene.records("events")) == 2
+
+
 def test_a_second_replay_goes_on_where_the_first_ended(scene: Scene) -> None:
     """What was sent before is left out, over processes; then nothing is left."""
     for _ in range(2):
@@ -143,7 +158,13 @@ def test_a_second_replay_goes_on_where_the_first_ended(scene: Scene) -> None:
     third = seg_consumer("dead-letters", "replay", "--json", env=scene.env)
 
     assert [record.offset for record in scene.records("events")] == [0, 1]
-    assert orjson.loads(third.stdout) == {"matching": 2, "sent_before": 2, "sent": 0, "left": 0}
+    assert orjson.loads(third.stdout) == {
+        "matching": 2,
+        "sent_before": 2,
+        "cut": 0,
+        "sent": 0,
+        "left": 0,
+    }
 
 
 def test_a_replay_may_be_repeated(scene: Scene) -> None:

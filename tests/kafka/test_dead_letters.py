@@ -20,7 +20,6 @@ from consumer.kafka.dead_letter_reader import (
 from consumer.kafka.dead_letters import PREFIX, RETRY_AFTER_S
 from consumer.kafka.produce import TopicProducer
 from consumer.kafka.read import read_topic
-from tests.kafka.brokers import Broker, Embedded, Real
 from tests.kafka.member import until
 from tests.kafka.program import eventually, pause
 
@@ -28,9 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from consumer.core.model import Headers
+    from tests.kafka.brokers import Broker, Embedded
     from tests.kafka.member import Member
     from tests.kafka.writer import Writer
-    from tests.kafka_real.cluster import Kafka
 
 pytest_plugins = ["tests.kafka_real.fixtures"]
 
@@ -220,25 +219,3 @@ def test_a_close_waits_for_what_is_under_way(
     writer.letters.close()
 
     assert [it.value for it in read_topic(writer.kafka, f"{topic}.dead-letter")] == [b"v"]
-
-
-@pytest.mark.real
-def test_a_letter_that_is_too_large_waits_until_the_topic_takes_it(
-    real_kafka: Kafka, topic: str, write: Callable[..., Writer]
-) -> None:
-    """The bound of the topic is the operator's to raise; no letter is lost meanwhile."""
-    real = Real(real_kafka)
-    real.create_topic(f"{topic}.dead-letter", 1)
-    writer = write(real, topic)
-    writer.put(1, b"k", b"large", [("padding", bytes(1_100_000))])
-
-    def refused() -> bool:
-        writer.look()
-        return writer.tally.dead_letter_write_failures == 1
-
-    eventually(refused)
-    real.configure(f"{topic}.dead-letter", "max.message.bytes", "2000000")
-    writer.clock.ahead_s += RETRY_AFTER_S
-    writer.wait(1)
-
-    assert [it.record.value for it in writer.stored] == [b"large"]

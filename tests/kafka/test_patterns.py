@@ -14,10 +14,10 @@ import pytest
 from confluent_kafka.admin import ConfigResource, ResourceType
 
 from consumer.kafka import dead_letter_topics
-from consumer.kafka.dead_letter_topics import HEADERS_BYTES, LOOK_AGAIN_S, THREAD
+from consumer.kafka.dead_letter_topics import LOOK_AGAIN_S, THREAD
 from consumer.kafka.produce import TopicProducer
 from consumer.kafka.read import read_topic
-from consumer.kafka.rights import Topic
+from consumer.kafka.rights import Limits, Topic, room_for
 from consumer.sandbox import Sandbox
 from tests.kafka.brokers import LIMIT_S, topics_of
 from tests.kafka.conftest import SOAK
@@ -64,7 +64,7 @@ class TestLetters:
         assert writer.letters.pending == 0
         assert writer.tally.dead_letter_write_failures == 0
         assert [it.value for it in read_topic(writer.kafka, letter_topic)] == [b"0", b"1", b"2"]
-        assert int(found["max.message.bytes"].value or "0") == 2_000_000 + HEADERS_BYTES
+        assert int(found["max.message.bytes"].value or "0") == room_for(2_000_000)
 
     def test_has_a_topic_before_it_is_needed(self, strict: Real, topic: str, write: Write) -> None:
         """What is assigned is enough."""
@@ -115,7 +115,7 @@ class TestLetters:
             ]
             * 2
         )
-        assert failures == 1
+        assert failures == 2
         assert writer.stored == [other, letter]
 
 
@@ -163,6 +163,7 @@ def test_a_look_uses_the_password_that_is_in_force(
     """One that was rotated since the start, for the look logs in anew."""
     cluster = Mock()
     cluster.return_value.topics.return_value = {f"{topic}.dead-letter": Topic("there", 1, None)}
+    cluster.return_value.limits.return_value = Limits(None, compacted=None)
     monkeypatch.setattr(dead_letter_topics, "Cluster", cluster)
     writer = write(embedded, topic, SEG_KAFKA__TOPICS=f"^{topic}")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 import structlog
 from confluent_kafka.admin import ConfigResource, ResourceType
@@ -12,16 +14,21 @@ from consumer.kafka.start import check_start
 from tests.kafka.brokers import LIMIT_S, Broker, Embedded, Real, topics_of
 from tests.kafka.member import settings_for
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 pytest_plugins = ["tests.kafka_real.fixtures"]
 
 pytestmark = pytest.mark.timeout(60, func_only=True)
 
 
-def check(broker: Broker, topics: str, **variables: str) -> None:
-    """Check the start of a program that reads *topics*."""
+def check(broker: Broker, topics: str, **variables: str) -> list[Mapping[str, object]]:
+    """Check the start of a program that reads *topics*; return the warnings."""
     settings = settings_for(broker, topics, **variables)
-    log = structlog.wrap_logger(structlog.testing.CapturingLogger(), processors=[])
+    lines = structlog.testing.CapturingLogger()
+    log = structlog.wrap_logger(lines, processors=[])
     check_start(settings.kafka, settings.dead_letter, SystemClock(), log)
+    return [it.kwargs for it in lines.calls if it.method_name == "warning"]
 
 
 def test_a_missing_topic_is_named(broker: Broker, topic: str) -> None:
@@ -84,7 +91,36 @@ class TestDeadLetterTopic:
 
         resource = ConfigResource(ResourceType.TOPIC, f"{topic}.dead-letter")
         found = broker.admin.describe_configs([resource])[resource].result(LIMIT_S)
-        assert int(found["max.message.bytes"].value or "0") == 2_000_000 + 65_536
+        assert int(found["max.message.bytes"].value or "0") == 2 * 2_000_000 + 65_536
+        assert found["cleanup.policy"].value == "delete"
+
+    @pytest.mark.parametrize("policy", ["compact", "compact,delete"])
+    def test_one_that_is_compacted_is_refused(
+        self, broker: Broker, topic: str, policy: str
+    ) -> None:
+        """It would refuse letters without a key, and lose all but one of each key."""
+        if not isinstance(broker, Real):
+            pytest.skip("the embedded broker has no configuration")
+        for name in (topic, f"{topic}.dead-letter"):
+            broker.create_topic(name, 1)
+        broker.configure(f"{topic}.dead-letter", "cleanup.policy", policy)
+
+        with pytest.raises(StartError, match=r"is compacted: .* Set its cleanup.policy to delete"):
+            check(broker, topic)
+
+    def test_one_for_smaller_records_is_said(self, broker: Broker, topic: str) -> None:
+        """Most letters fit, so the program starts; of several sources the largest counts."""
+        if not isinstance(broker, Real):
+            pytest.skip("the embedded broker has no configuration")
+        for name in (topic, f"{topic}-b", f"{topic}-letters"):
+            broker.create_topic(name, 1)
+        broker.configure(topic, "max.message.bytes", "2000000")
+
+        lines = check(broker, f"{topic},{topic}-b", SEG_DEAD_LETTER__TOPIC=f"{topic}-letters")
+
+        assert [line["event"] for line in lines] == ["dead_letter_topic_too_small"]
+        assert f"{topic} takes 2000000: a large letter would not fit" in str(lines[0]["reason"])
+        assert f"Raise max.message.bytes of {topic}-letters to 4065536" in str(lines[0]["reason"])
 
     @pytest.mark.parametrize("there", [["{0}", "{0}-letters"], ["{0}"], []])
     @pytest.mark.parametrize("name", ["{0}-letters", "{0}-letters.dead"])

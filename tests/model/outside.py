@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from consumer.core.model import bytes_of
 from consumer.seg.answers import Answer
 from consumer.seg.batch import Batch
 from tests.model.script import DRAIN_S, TIMEOUT_S, Request
@@ -279,11 +280,17 @@ class ModelDeadLetters:
         self._member = member
         self._under_way: list[DeadLetter] = []
         self._written: list[DeadLetter] = []
+        self.problem: str | None = None
 
     @property
     def pending(self) -> int:
         """How many letters are not acknowledged."""
         return len(self._under_way) + len(self._written)
+
+    @property
+    def pending_bytes(self) -> int:
+        """The records of those letters, bytes."""
+        return sum(bytes_of(it.record) for it in [*self._under_way, *self._written])
 
     def put(self, letter: DeadLetter) -> None:
         """Start to write *letter*."""
