@@ -4,9 +4,9 @@
     log.warning("seg_refused", reason="unauthorised", status=401)
 
 A line is an event in snake_case and its facts. A line with a `reason` is a kind that may repeat:
-the same event and reason are written once in `REPEAT_PERIOD_S`, and the next one that is written
-says how many were left out (`repeated`). Lines of other libraries come as the event `library` in
-the same form; so do exceptions that nobody caught.
+the same event and reason are written once in `REPEAT_PERIOD_S`. The last one that was left out
+follows at the period's end (`tell_repeats`), with how many were (`repeated`). Lines of other
+libraries come as the event `library` in the same form; so do exceptions that nobody caught.
 
 E-mail addresses and credentials do not belong in a line. Should one get there all the same,
 in the text of somebody else's exception for example, it is masked: a net, not a licence.
@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Final, Literal, TextIO, cast
 import orjson
 import structlog
 
+from consumer.core.timing import SystemClock
 from consumer.observe.masks import masked
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ def configure(
 
     *layout* None is for people on a terminal and JSON elsewhere.
     """
+    global _REPEATS  # noqa: PLW0603 - logging is a matter of the whole process
+    _REPEATS = _Repeats(clock)
     terminal = stream.isatty()
     render: Processor = _json
     if layout == "console" or (layout is None and terminal):
@@ -68,7 +71,7 @@ def configure(
         )
     structlog.configure(
         processors=[
-            _Repeats(clock),
+            _REPEATS,
             _Head(clock),
             structlog.processors.format_exc_info,
             _redact,
@@ -83,30 +86,56 @@ def configure(
     threading.excepthook = lambda args: _uncaught(args.exc_type, args.exc_value, args.exc_traceback)
 
 
+def tell_repeats(*, to_the_end: bool = False) -> None:
+    """Write what was left out in a period that is over; *to_the_end*, in any.
+
+    To be called now and then: nobody may write a line of that kind again.
+    """
+    for method, event in _REPEATS.due(to_the_end=to_the_end):
+        getattr(get(), method)(**event)
+
+
 class _Repeats:
     """Leaves out a line that was just written, and counts."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._written_at_s: dict[tuple[str, str], float] = {}
-        self._left_out: dict[tuple[str, str], int] = {}
+        self._left_out: dict[tuple[str, str], tuple[str, EventDict, int]] = {}
 
-    def __call__(self, _logger: object, _method: str, event: EventDict) -> EventDict:
-        if "reason" not in event:
+    def __call__(self, _logger: object, method: str, event: EventDict) -> EventDict:
+        if "reason" not in event or "repeated" in event:
             return event
         kind = (str(event["event"]), str(event["reason"]))
         now_s = self._clock.monotonic_s()
         written_at_s = self._written_at_s.get(kind)
         if written_at_s is not None and now_s - written_at_s < REPEAT_PERIOD_S:
-            self._left_out[kind] = self._left_out.get(kind, 0) + 1
+            _, _, before = self._left_out.get(kind, (method, event, 0))
+            self._left_out[kind] = method, event, before + 1
             raise structlog.DropEvent
         if len(self._written_at_s) >= _KINDS_MAX:
             self._written_at_s.clear()
             self._left_out.clear()
         self._written_at_s[kind] = now_s
-        if repeated := self._left_out.pop(kind, None):
-            event["repeated"] = repeated
+        if (left_out := self._left_out.pop(kind, None)) is not None:
+            event["repeated"] = left_out[2]
         return event
+
+    def due(self, *, to_the_end: bool) -> list[tuple[str, EventDict]]:
+        """Return, by how bad they are, the last line of each kind whose count is to be told."""
+        if not self._left_out:
+            return []
+        now_s = self._clock.monotonic_s()
+        told: list[tuple[str, EventDict]] = []
+        for kind in list(self._left_out):  # another thread may write a line
+            if to_the_end or now_s - self._written_at_s.get(kind, 0.0) >= REPEAT_PERIOD_S:
+                method, event, count = self._left_out.pop(kind)
+                self._written_at_s[kind] = now_s
+                told.append((method, {**event, "repeated": count, "exc_info": None}))
+        return told
+
+
+_REPEATS = _Repeats(SystemClock())
 
 
 class _Head:

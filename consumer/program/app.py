@@ -12,6 +12,7 @@ import signal
 from typing import TYPE_CHECKING
 
 from consumer.kafka.start import check_start
+from consumer.observe import logs
 from consumer.observe.exposition import Metrics
 from consumer.observe.health import Health, HealthServer, Status
 from consumer.observe.metrics import Tally
@@ -97,6 +98,7 @@ class App:
             gauges.refresh(self.tally, parts.gauged)
             self.metrics.publish(self.tally)
             self.server.close()
+        logs.tell_repeats(to_the_end=True)
         self._log.info("stopped", unfinished=self.tally.records_handed_over)
 
     def stop(self) -> None:
@@ -134,6 +136,7 @@ class App:
     def _publish_now(self, now_s: float) -> None:
         parts, tally = self._parts, self.tally
         self._published_s = now_s
+        logs.tell_repeats()
         ledgers = parts.gauged.assignment.ledgers
         gauges.refresh(tally, parts.gauged)
         parts.dead_letters.expect({partition.topic for partition in ledgers})

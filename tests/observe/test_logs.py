@@ -169,6 +169,57 @@ class TestRepeats:
             (60, 29),
         ]
 
+    def test_the_count_comes_by_itself(self, out: io.StringIO, clock: FakeClock) -> None:
+        """At the end of the period, with the facts of the last one; then there is silence."""
+        log = logs.get()
+        for offset in range(10_000):
+            log.warning("record_dead_lettered", reason="bad_avro", offset=offset)
+        logs.tell_repeats()
+        clock.now_s = logs.REPEAT_PERIOD_S
+        for _ in range(3):
+            logs.tell_repeats()
+            clock.now_s += logs.REPEAT_PERIOD_S
+
+        assert [(line["offset"], line.get("repeated")) for line in lines(out)] == [
+            (0, None),
+            (9_999, 9_999),
+        ]
+        assert {line["level"] for line in lines(out)} == {"warning"}
+
+    def test_the_period_begins_anew_with_the_count(
+        self, out: io.StringIO, clock: FakeClock
+    ) -> None:
+        """What goes on is told twice a minute, however often somebody looks."""
+        log = logs.get()
+        for tenth in range(901):
+            clock.now_s = tenth / 10
+            log.warning("kafka_unreachable", reason="transport")
+            logs.tell_repeats()
+
+        assert [line.get("repeated") for line in lines(out)] == [None, 299, 299, 299]
+
+    def test_nothing_is_left_out_at_the_end(self, out: io.StringIO) -> None:
+        """The program that stops tells the rest at once."""
+        for _ in range(3):
+            logs.get().warning("kafka_unreachable", reason="transport")
+        logs.tell_repeats(to_the_end=True)
+
+        assert [line.get("repeated") for line in lines(out)] == [None, 2]
+
+    def test_a_repeat_has_no_stack(self, out: io.StringIO, clock: FakeClock) -> None:
+        """It was written with the first line; by now another exception may be under way."""
+        for _ in range(2):
+            try:
+                fail()
+            except RuntimeError:
+                logs.get().exception("failed", reason="broken")
+        clock.now_s = logs.REPEAT_PERIOD_S
+        logs.tell_repeats()
+
+        first, repeat = lines(out)
+        assert "exception" in first
+        assert "exception" not in repeat
+
     def test_other_reason(self, out: io.StringIO) -> None:
         """Another event, or another reason, is another line."""
         log = logs.get()
