@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from consumer.core.checkpoint import decode, encode
 from consumer.core.lanes import Task
-from consumer.core.model import Partition, Record, SegCall, bytes_of
+from consumer.core.model import Partition, Record, SegCall, Tenure, bytes_of
 from consumer.seg.answers import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
-    from consumer.core.ledger import Checkpoint, Ledger
-    from consumer.core.model import DeadLetter
+    from consumer.core.ledger import Checkpoint
+    from consumer.core.model import DeadLetter, Pause
     from consumer.core.ports import Listener
 
 NOON_S: Final = 1_795_348_800.0
@@ -30,12 +30,13 @@ def a_record(
     offset: int = 0,
     *,
     partition: Partition = P0,
+    tenure: Tenure | None = None,
     key: bytes | None = b"k",
     value: bytes | None = b"{}",
     timestamp_ms: int | None = int(NOON_S) * 1000,
 ) -> Record:
-    """Return a record as Kafka gives it."""
-    return Record(partition, offset, timestamp_ms, key, value, None)
+    """Return a record as Kafka gives it; without a *tenure* it has one of its own."""
+    return Record(tenure or Tenure(partition), offset, timestamp_ms, key, value, None)
 
 
 def a_call(
@@ -50,9 +51,9 @@ def a_call(
     return SegCall("track", event, message_id, user, occurred_at_ms, anonymous=False, body=body)
 
 
-def a_task(ledger: Ledger, offset: int = 0, body: bytes = b"{}") -> Task:
-    """Return a call on its way to Seg, made of the record of `P0` at *offset*."""
-    return Task(a_record(offset), a_call(body), ledger)
+def a_task(tenure: Tenure, offset: int = 0, body: bytes = b"{}") -> Task:
+    """Return a call on its way to Seg, made of the record at *offset* of *tenure*."""
+    return Task(a_record(offset, tenure=tenure), a_call(body))
 
 
 class FakeClock:
@@ -77,9 +78,8 @@ class FakeClock:
 class FakeSource:
     """A group's member, its log and its broker, in memory.
 
-    As in Kafka, reading starts at the committed offset, else at the beginning; as in librdkafka, a
-    partition that was paused is paused still when it comes back after a rebalance; unlike Kafka,
-    a commit for a partition that is not owned fails the test.
+    As in Kafka, reading starts at the committed offset, else at the beginning; unlike Kafka, a
+    commit for a partition that is not owned fails the test.
     """
 
     def __init__(self, clock: FakeClock) -> None:
@@ -88,12 +88,11 @@ class FakeSource:
         self.listener: Listener | None = None
         self.log: dict[Partition, list[Record]] = {}
         """What producers have written."""
-        self.owned: set[Partition] = set()
-        self.paused: set[Partition] = set()
+        self.tenures: dict[Partition, Tenure] = {}
+        """Those of the partitions that are owned."""
         self.stored: dict[Partition, tuple[int, str]] = {}
         """The group's committed offset and its metadata, as the broker keeps them."""
-        self.under_way: dict[Partition, Checkpoint] = {}
-        """The commit that waits for its answer; empty where none does."""
+        self._under_way: Mapping[Tenure, Checkpoint] = {}
         self.commits = 0
         """How many commits were sent."""
         self.refusal: str | None = None
@@ -102,6 +101,21 @@ class FakeSource:
         """True while the broker answers no commit."""
         self.polls = 0
 
+    @property
+    def owned(self) -> set[Partition]:
+        """The partitions that are this member's."""
+        return set(self.tenures)
+
+    @property
+    def paused(self) -> set[Partition]:
+        """Those of them that are not read."""
+        return {partition for partition, tenure in self.tenures.items() if tenure.pauses}
+
+    @property
+    def under_way(self) -> dict[Partition, Checkpoint]:
+        """The commit that waits for its answer; empty where none does."""
+        return {tenure.partition: checkpoint for tenure, checkpoint in self._under_way.items()}
+
     def append(self, *records: Record) -> None:
         """Write *records* to the log, in order."""
         for record in records:
@@ -109,26 +123,28 @@ class FakeSource:
 
     def assign(self, *partitions: Partition) -> None:
         """Give *partitions* to this member, as a rebalance inside `poll` does."""
-        checkpoints = {partition: self._stored(partition) for partition in partitions}
-        self.owned.update(partitions)
-        self.paused.difference_update(partitions)
-        for partition, checkpoint in checkpoints.items():
-            self._next[partition] = 0 if checkpoint is None else checkpoint.position
-        self._tell().assigned(checkpoints)
+        tenures = {
+            partition: Tenure(partition, self._stored(partition)) for partition in partitions
+        }
+        self.tenures |= tenures
+        for partition, tenure in tenures.items():
+            self._next[partition] = tenure.ledger.next_offset or 0
+        self._tell().assigned(list(tenures.values()))
 
     def revoke(self, *partitions: Partition) -> None:
         """Take *partitions* away; commits are still taken until the listener returns."""
-        self._tell().revoked(partitions)
-        self.owned.difference_update(partitions)
+        self._tell().revoked([self.tenures[it] for it in partitions if it in self.tenures])
+        for partition in partitions:
+            self.tenures.pop(partition, None)
 
     def lose(self, *partitions: Partition) -> None:
         """Take *partitions* away without a chance to commit."""
-        self.owned.difference_update(partitions)
-        self._tell().lost(partitions)
+        gone = (self.tenures.pop(partition, None) for partition in partitions)
+        self._tell().lost([tenure for tenure in gone if tenure is not None])
 
     def answer(self) -> None:
         """Answer the commit under way, if there is one."""
-        checkpoints, self.under_way = self.under_way, {}
+        checkpoints, self._under_way = self._under_way, {}
         if checkpoints:
             self._answer(checkpoints)
 
@@ -141,30 +157,32 @@ class FakeSource:
         for partition in sorted(self.owned - self.paused):
             for record in self.log.get(partition, ()):
                 if record.offset >= self._next[partition] and len(records) < max_records:
-                    records.append(record)
+                    records.append(record._replace(tenure=self.tenures[partition]))
                     self._next[partition] = record.offset + 1
         if not records:
             self._clock.advance(timeout_s)
         return records
 
-    def commit(self, checkpoints: Mapping[Partition, Checkpoint]) -> None:
+    def commit(self, checkpoints: Mapping[Tenure, Checkpoint]) -> None:
         """Send a commit; `answer`, or the next `poll`, tells the listener."""
         self._send(checkpoints)
-        self.under_way = dict(checkpoints)
+        self._under_way = checkpoints
 
-    def commit_now(self, checkpoints: Mapping[Partition, Checkpoint]) -> None:
+    def commit_now(self, checkpoints: Mapping[Tenure, Checkpoint]) -> None:
         """Commit, and tell the listener at once."""
         self._send(checkpoints)
-        self.under_way = {}
+        self._under_way = {}
         self._answer(checkpoints)
 
-    def pause(self, partitions: Collection[Partition]) -> None:
-        """Read no more of *partitions*."""
-        self.paused.update(partitions)
+    def pause(self, tenures: Collection[Tenure], reason: Pause) -> None:
+        """Read no more of *tenures*, for one more reason."""
+        for tenure in tenures:
+            tenure.pauses.add(reason)
 
-    def resume(self, partitions: Collection[Partition]) -> None:
-        """Read *partitions* again."""
-        self.paused.difference_update(partitions)
+    def resume(self, tenures: Collection[Tenure], reason: Pause) -> None:
+        """Read *tenures* again, but for those that another reason pauses."""
+        for tenure in tenures:
+            tenure.pauses.discard(reason)
 
     def end_offsets(self) -> dict[Partition, int]:
         """Return the end of each owned partition that has a record."""
@@ -174,14 +192,16 @@ class FakeSource:
         stored = self.stored.get(partition)
         return None if stored is None else decode(*stored)
 
-    def _send(self, checkpoints: Mapping[Partition, Checkpoint]) -> None:
-        assert checkpoints.keys() <= self.owned, "a commit for somebody else's partition"
+    def _send(self, checkpoints: Mapping[Tenure, Checkpoint]) -> None:
+        assert checkpoints.keys() <= set(self.tenures.values()), (
+            "a commit for somebody else's partition"
+        )
         self.commits += 1
 
-    def _answer(self, checkpoints: Mapping[Partition, Checkpoint]) -> None:
+    def _answer(self, checkpoints: Mapping[Tenure, Checkpoint]) -> None:
         if self.refusal is None:
-            for partition, checkpoint in checkpoints.items():
-                self.stored[partition] = checkpoint.position, encode(checkpoint)
+            for tenure, checkpoint in checkpoints.items():
+                self.stored[tenure.partition] = checkpoint.position, encode(checkpoint)
         self._tell().commit_answered(checkpoints, self.refusal)
 
     def _tell(self) -> Listener:

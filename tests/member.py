@@ -12,8 +12,9 @@ from consumer.core.errors import DeadLetterReason, PoisonError, UnavailableError
 from consumer.core.lanes import Lanes
 from consumer.flow.assignment import Assignment
 from consumer.flow.backpressure import Backpressure, Bounds
+from consumer.flow.outcomes import Outcomes
 from consumer.flow.pipeline import Pipeline, Stages
-from consumer.flow.rebalance import Drain, Rebalance
+from consumer.flow.rebalance import Rebalance
 from consumer.flow.storm import StormGuard
 from consumer.observe.metrics import Tally
 from consumer.program.wiring import LANE_OF
@@ -79,6 +80,15 @@ class Member:
         )
         self.assignment = Assignment(self.source, 1.0, self.tally, clock)
         backpressure = Backpressure(self.source, setup.bounds)
+        outcomes = Outcomes(
+            self.assignment,
+            self.delivery,
+            self.letters,
+            StormGuard(setup.storm_limit),
+            tally=self.tally,
+            clock=clock,
+            log=log,
+        )
         stages = Stages(
             source=self.source,
             decode=self._decode,
@@ -87,10 +97,10 @@ class Member:
             lanes=self.lanes,
             delivery=self.delivery,
             dead_letters=self.letters,
+            outcomes=outcomes,
             assignment=self.assignment,
             backpressure=backpressure,
             unreadable=StormGuard(setup.storm_limit),
-            undeliverable=StormGuard(setup.storm_limit),
         )
         self.pipeline = Pipeline(
             stages,
@@ -99,9 +109,14 @@ class Member:
             clock=clock,
             log=log,
         )
-        drain = Drain(self.delivery, self.letters, self.pipeline.settle, DRAIN_S)
         self.rebalance = Rebalance(
-            self.assignment, backpressure, drain, tally=self.tally, clock=clock, log=log
+            self.assignment,
+            backpressure,
+            outcomes,
+            drain_timeout_s=DRAIN_S,
+            tally=self.tally,
+            clock=clock,
+            log=log,
         )
         self.source.listener = self.rebalance
         self.source.assign(*(owned or (P0,)))

@@ -24,19 +24,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-    from consumer.core.ledger import Ledger
     from consumer.core.model import Record, SegCall
 
 
 class Task:
     """One call on its way to Seg, from the moment its record was translated until it is settled."""
 
-    __slots__ = ("call", "lane", "ledger", "next", "ready_s", "record", "taken")
+    __slots__ = ("call", "lane", "next", "ready_s", "record", "taken")
 
-    def __init__(self, record: Record, call: SegCall, ledger: Ledger) -> None:
+    def __init__(self, record: Record, call: SegCall) -> None:
         self.record = record
         self.call = call
-        self.ledger = ledger
         self.lane: Lane  # from `Lanes.put` on
         self.next: Task | None = None  # the call behind it in its lane
         self.taken = False
@@ -93,7 +91,7 @@ class Lanes:
         """Return the call that would be taken next; None where every lane is blocked or empty."""
         while self._ready:
             head = self._ready[0]
-            if not head.ledger.closed:
+            if not head.record.tenure.closed:
                 return head
             self._ready.popleft()
             self._drop(head)

@@ -12,8 +12,8 @@ The position is the *next* record to read, as Kafka counts it. What is finished 
 Offsets have gaps (compaction, transaction markers): the record after 41 need not be 42, and a
 gap counts as finished, for nothing can ever appear in it.
 
-One `Ledger` is one partition during one assignment. It is dropped on revoke, never reused: a
-late finish falls on an orphan and can commit nothing. No I/O, no clock, no lock.
+One `Ledger` is one partition during one assignment (`consumer.core.model.Tenure`); it is never
+reused. No I/O, no clock, no lock.
 """
 
 from __future__ import annotations
@@ -40,8 +40,6 @@ class Ledger:
     __slots__ = (
         "_in_flight",
         "_inherited",
-        "closed",
-        "committed",
         "newest_timestamp_ms",
         "next_offset",
     )
@@ -52,12 +50,8 @@ class Ledger:
         self._in_flight: dict[int, int | None] = {}  # to its timestamp; in order of offset
         self.next_offset = inherited.position if inherited is not None else None
         """The lowest offset that has not been read; None before the first record."""
-        self.committed: Checkpoint | None = inherited
-        """What the broker acknowledged last; None where it has nothing."""
         self.newest_timestamp_ms: int | None = None
         """The log's timestamp of the newest record read; None where it has none."""
-        self.closed = False
-        """True once the partition is on its way to another member: start nothing more of it."""
 
     def start(self, offset: int, timestamp_ms: int | None = None) -> bool:
         """Note that the record at *offset*, appended to the log at *timestamp_ms*, was read.

@@ -6,16 +6,21 @@
     Ignored  nothing to do, and why    -> settle
 
 Plain values without behaviour. The hot ones are named tuples: they cost a third of a frozen
-dataclass to make, and one of each is made for every event.
+dataclass to make, and one of each is made for every event. Each record belongs to a `Tenure`, which
+holds all that this process knows of one partition during one assignment.
 """
 
 from __future__ import annotations
 
+from collections import deque
+from enum import Enum, auto
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypedDict
+
+from consumer.core.ledger import Ledger
 
 if TYPE_CHECKING:
     from consumer.core.errors import DeadLetterReason, IgnoredReason
-    from consumer.core.ledger import Ledger
+    from consumer.core.ledger import Checkpoint
 
 Value: TypeAlias = "bool | int | float | str | list[Value] | dict[str, Value] | None"
 """A JSON value, as Segment's open objects hold them."""
@@ -34,15 +39,73 @@ class Partition(NamedTuple):
     number: int
 
 
+class Pause(Enum):
+    """Why a partition is not read."""
+
+    EVERYTHING = auto()
+    """Nothing is: too much is in flight, or a dependency is away."""
+    FULL = auto()
+    """It is far ahead of its oldest unfinished record, or one of its lanes is too long."""
+    NO_BEGINNING = auto()
+    """The group has not committed yet where it begins."""
+
+
+class Tenure:
+    """One partition during one assignment.
+
+    It is made when the group assigns the partition and carried by each record read of it. It is
+    closed once the partition is on its way to another member, and over once it is there. When the
+    partition comes back it has another one: what is left of the old falls on an orphan.
+    """
+
+    __slots__ = (
+        "closed",
+        "committed",
+        "held",
+        "ledger",
+        "letters",
+        "over",
+        "partition",
+        "pauses",
+    )
+
+    def __init__(self, partition: Partition, inherited: Checkpoint | None = None) -> None:
+        """Go on where *inherited*, the group's last commit, ends; None where there is none."""
+        self.partition = partition
+        self.ledger = Ledger(inherited)
+        self.committed = inherited
+        """What the broker acknowledged last; None where it has nothing."""
+        self.pauses: set[Pause] = set()
+        """Why it is not read; empty while it is."""
+        self.held: deque[Record] = deque()
+        """Records that wait for a dependency, in order; what is read later waits behind them."""
+        self.letters = 0
+        """How many dead letters of it are not stored yet."""
+        self.closed = False
+        """Start nothing more of it; what is under way may still be finished and committed."""
+        self.over = False
+        """Another member owns the partition: what finishes now counts for nothing."""
+
+    def end(self) -> None:
+        """Give the partition up; what is unfinished is the next owner's."""
+        self.closed = self.over = True
+        self.held.clear()
+
+
 class Record(NamedTuple):
     """One Kafka record, byte for byte; `timestamp_ms` is the log's, None where it has none."""
 
-    partition: Partition
+    tenure: Tenure
     offset: int
     timestamp_ms: int | None
     key: bytes | None
     value: bytes | None
     headers: Headers | None
+
+    @property
+    def partition(self) -> Partition:
+        """Where it was read."""
+        return self.tenure.partition
 
 
 def bytes_of(record: Record) -> int:
@@ -104,8 +167,6 @@ class DeadLetter(NamedTuple):
     """A record on its way to the dead-letter topic, byte for byte, and why."""
 
     record: Record
-    ledger: Ledger
-    """Where the record is finished once the letter is stored."""
     reason: DeadLetterReason
     detail: str
     """For people; no value of the event."""

@@ -8,22 +8,22 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from consumer.core.ledger import Checkpoint
-    from consumer.core.model import DeadLetter, Partition, Record
+    from consumer.core.model import DeadLetter, Partition, Pause, Record, Tenure
 
 
 class Listener(Protocol):
     """Who is told what happens to the assignment; called inside `Source.poll` and `close`."""
 
-    def assigned(self, partitions: Mapping[Partition, Checkpoint | None]) -> None:
-        """Own *partitions* from now on: each goes on where its checkpoint ends, and unpaused."""
+    def assigned(self, tenures: Collection[Tenure]) -> None:
+        """Own the partitions of *tenures* from now on; there may be none."""
 
-    def revoked(self, partitions: Collection[Partition]) -> None:
-        """Finish and commit what can be; *partitions* are another member's afterwards."""
+    def revoked(self, tenures: Collection[Tenure]) -> None:
+        """Finish and commit what can be; *tenures* are over afterwards."""
 
-    def lost(self, partitions: Collection[Partition]) -> None:
-        """*partitions* are another member's already: commit nothing of them."""
+    def lost(self, tenures: Collection[Tenure]) -> None:
+        """*tenures* are over: the partitions are another member's, so commit nothing of them."""
 
-    def commit_answered(self, committed: Mapping[Partition, Checkpoint], error: str | None) -> None:
+    def commit_answered(self, committed: Mapping[Tenure, Checkpoint], error: str | None) -> None:
         """The broker answered a commit; *error* is the code of a refusal, None of success."""
 
 
@@ -37,17 +37,17 @@ class Source(Protocol):
             StartError: the group cannot go on, and waiting would not help.
         """
 
-    def commit(self, checkpoints: Mapping[Partition, Checkpoint]) -> None:
+    def commit(self, checkpoints: Mapping[Tenure, Checkpoint]) -> None:
         """Send a commit; the listener hears the answer inside a later `poll`."""
 
-    def commit_now(self, checkpoints: Mapping[Partition, Checkpoint]) -> None:
+    def commit_now(self, checkpoints: Mapping[Tenure, Checkpoint]) -> None:
         """Commit and wait for the answer, which the listener hears before this returns."""
 
-    def pause(self, partitions: Collection[Partition]) -> None:
-        """Read no more of *partitions*; what was read ahead of them is thrown away."""
+    def pause(self, tenures: Collection[Tenure], reason: Pause) -> None:
+        """Read no more of *tenures*, for one more reason; what was read ahead is thrown away."""
 
-    def resume(self, partitions: Collection[Partition]) -> None:
-        """Read *partitions* again."""
+    def resume(self, tenures: Collection[Tenure], reason: Pause) -> None:
+        """Read *tenures* again, but for those that another reason pauses."""
 
     def end_offsets(self) -> Mapping[Partition, int]:
         """Return, without asking the broker, the end of each owned partition that is known."""

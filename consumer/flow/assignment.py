@@ -1,8 +1,7 @@
 """The partitions that this member owns, and what it commits of them.
 
-A ledger comes with the assignment and goes with the revoke. A commit speaks of owned partitions
-only: a broker takes a commit for a partition of somebody else's without a word, and would move
-its offset back.
+A commit speaks of owned partitions only: a broker takes a commit for a partition of somebody
+else's without a word, and would move its offset back.
 
 A commit goes out every `interval_s`, or after `FINISHED_TO_COMMIT` records, for the partitions
 whose checkpoint has changed; one is under way at a time. A refused one needs no care of its own:
@@ -13,14 +12,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from consumer.core.ledger import Ledger
 from consumer.observe.counting import add
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from consumer.core.ledger import Checkpoint
-    from consumer.core.model import Partition
+    from consumer.core.model import Record, Tenure
     from consumer.core.ports import Source
     from consumer.core.timing import Clock
     from consumer.observe.metrics import Tally
@@ -39,7 +37,7 @@ ANSWER_WITHIN_S = 60.0
 
 
 class Assignment:
-    """The ledgers of the owned partitions."""
+    """The tenures of the owned partitions."""
 
     def __init__(self, source: Source, interval_s: float, tally: Tally, clock: Clock) -> None:
         self._source = source
@@ -50,34 +48,31 @@ class Assignment:
         self._under_way_since_s: float | None = None
         self._held_until_s = 0.0
         self._finished = 0  # since the last commit
-        self.ledgers: dict[Partition, Ledger] = {}
-        """The owned partitions; nothing else may be started or committed."""
+        self.tenures: list[Tenure] = []
+        """Those of the owned partitions; nothing else may be started or committed."""
 
-    def add(self, partitions: Mapping[Partition, Checkpoint | None]) -> None:
-        """Own *partitions* from now on; none is a rebalance that brought none."""
+    def add(self, tenures: Collection[Tenure]) -> None:
+        """Own the partitions of *tenures* from now on; none is a rebalance that brought none."""
         self._held_until_s = 0.0
-        for partition, checkpoint in partitions.items():
-            self.ledgers[partition] = Ledger(checkpoint)
+        self.tenures += tenures
 
-    def close(self, partitions: Collection[Partition]) -> list[Ledger]:
-        """Start nothing more of *partitions*; what is under way may still be finished."""
+    def close(self, tenures: Collection[Tenure]) -> None:
+        """Start nothing more of *tenures*; what is under way may still be finished."""
         self._held_until_s = self._clock.monotonic_s() + HOLD_S
-        ledgers = [self.ledgers[p] for p in partitions if p in self.ledgers]
-        for ledger in ledgers:
-            ledger.closed = True
-        return ledgers
+        for tenure in tenures:
+            tenure.closed = True
 
-    def drop(self, partitions: Collection[Partition]) -> None:
-        """Own *partitions* no longer; what is unfinished is the next owner's."""
+    def drop(self, tenures: Collection[Tenure]) -> None:
+        """Own *tenures* no longer; what is unfinished is the next owner's."""
         tally = self._tally
-        for partition in partitions:
-            ledger = self.ledgers.pop(partition, None)
-            if ledger is None:
+        self.tenures = [tenure for tenure in self.tenures if tenure not in tenures]
+        for tenure in tenures:
+            if tenure.over:
                 continue
-            ledger.closed = True
-            tally.records_handed_over += ledger.in_flight
-            tally.records_in_flight -= ledger.in_flight
-            labels = (partition.topic, str(partition.number))
+            tenure.end()
+            tally.records_handed_over += tenure.ledger.in_flight
+            tally.records_in_flight -= tenure.ledger.in_flight
+            labels = (tenure.partition.topic, str(tenure.partition.number))
             for series in (
                 tally.lag_records,
                 tally.lag_seconds,
@@ -86,11 +81,12 @@ class Assignment:
             ):
                 series.pop(labels, None)
 
-    def finish(self, partition: Partition, ledger: Ledger, offset: int) -> bool:
-        """Finish a record; return False where its partition is another member's by now."""
-        if self.ledgers.get(partition) is not ledger:
+    def finish(self, record: Record) -> bool:
+        """Finish *record*; return False where its partition is another member's by now."""
+        tenure = record.tenure
+        if tenure.over:
             return False
-        ledger.finish(offset)
+        tenure.ledger.finish(record.offset)
         self._finished += 1
         self._tally.records_in_flight -= 1
         return True
@@ -109,19 +105,19 @@ class Assignment:
             return
         self._last_commit_s = now_s
         self._finished = 0
-        checkpoints = self._due(self.ledgers)
+        checkpoints = _due(self.tenures)
         if checkpoints:
             self._under_way_since_s = now_s
             self._source.commit(checkpoints)
 
-    def commit_now(self, partitions: Collection[Partition]) -> None:
-        """Commit *partitions* and wait for the answer."""
-        checkpoints = self._due(partitions)
+    def commit_now(self, tenures: Collection[Tenure]) -> None:
+        """Commit *tenures* and wait for the answer."""
+        checkpoints = _due(tenures)
         if checkpoints:
             self._under_way_since_s = self._clock.monotonic_s()
             self._source.commit_now(checkpoints)
 
-    def commit_answered(self, committed: Mapping[Partition, Checkpoint], error: str | None) -> None:
+    def commit_answered(self, committed: Mapping[Tenure, Checkpoint], error: str | None) -> None:
         """Note the broker's answer to a commit."""
         if self._under_way_since_s is not None:
             seconds = self._clock.monotonic_s() - self._under_way_since_s
@@ -132,16 +128,11 @@ class Assignment:
             if error == REBALANCING:
                 self._held_until_s = self._clock.monotonic_s() + HOLD_S
             return
-        for partition, checkpoint in committed.items():
-            ledger = self.ledgers.get(partition)
-            if ledger is not None:
-                ledger.committed = checkpoint
+        for tenure, checkpoint in committed.items():
+            tenure.committed = checkpoint
 
-    def _due(self, partitions: Collection[Partition]) -> dict[Partition, Checkpoint]:
-        due: dict[Partition, Checkpoint] = {}
-        for partition in partitions:
-            ledger = self.ledgers.get(partition)
-            checkpoint = ledger.checkpoint() if ledger is not None else None
-            if ledger is not None and checkpoint is not None and checkpoint != ledger.committed:
-                due[partition] = checkpoint
-        return due
+
+def _due(tenures: Collection[Tenure]) -> dict[Tenure, Checkpoint]:
+    """Return what may be committed of *tenures* and has changed since it was."""
+    found = ((tenure, tenure.ledger.checkpoint()) for tenure in tenures)
+    return {tenure: it for tenure, it in found if it is not None and it != tenure.committed}

@@ -17,11 +17,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+from consumer.core.model import Pause
 
-    from consumer.core.ledger import Ledger
-    from consumer.core.model import Partition
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from consumer.core.model import Tenure
     from consumer.core.ports import Source
 
 PAUSE_AFTER_S = 1.0
@@ -50,14 +51,13 @@ class Bounds(NamedTuple):
 
 
 class Backpressure:
-    """What is paused, and why."""
+    """Pauses what is owned, and lets it go on."""
 
     def __init__(self, source: Source, bounds: Bounds) -> None:
         self._source = source
         self._bounds = bounds
         self._full_since_s: float | None = None
-        self._full: set[Partition] = set()  # paused by themselves
-        self._paused = False  # everything is
+        self._paused = False
 
     @property
     def paused(self) -> bool:
@@ -70,15 +70,12 @@ class Backpressure:
             return 0
         return self._bounds.records - in_flight.records
 
-    def paused_partitions(self, owned: int) -> int:
-        """Return how many of the *owned* partitions are paused."""
-        return owned if self._paused else len(self._full)
-
     def update(
-        self, ledgers: Mapping[Partition, Ledger], in_flight: InFlight, now_s: float, *, away: bool
+        self, tenures: Collection[Tenure], in_flight: InFlight, now_s: float, *, away: bool
     ) -> None:
-        """Pause or resume; *away* tells that a dependency is, for which the records wait."""
-        self._relieve(ledgers)
+        """Pause or resume *tenures*, all that are owned; *away* tells that a dependency is."""
+        if relieved := [it for it in tenures if Pause.FULL in it.pauses and self._is_low(it)]:
+            self._source.resume(relieved, Pause.FULL)
         if self.room(in_flight) > 0:
             self._full_since_s = None
         elif self._full_since_s is None:
@@ -86,49 +83,37 @@ class Backpressure:
         lasts = self._full_since_s is not None and now_s - self._full_since_s >= PAUSE_AFTER_S
         if not self._paused and (away or lasts):
             self._paused = True
-            self._source.pause(ledgers.keys())
+            self._source.pause(tenures, Pause.EVERYTHING)
         elif self._paused and not away and self._is_half_done(in_flight):
             self._paused = False
-            self._source.resume(ledgers.keys() - self._full)
+            self._source.resume(tenures, Pause.EVERYTHING)
 
-    def read(self, ledgers: Mapping[Partition, Ledger]) -> None:
-        """Look at the windows of all partitions, some records having been read of them."""
-        for partition, ledger in ledgers.items():
-            if ledger.window >= self._bounds.window:
-                self._fill(partition)
+    def read(self, tenures: Collection[Tenure]) -> None:
+        """Look at the windows of *tenures*, some records having been read of them."""
+        for tenure in tenures:
+            if tenure.ledger.window >= self._bounds.window:
+                self._fill(tenure)
 
-    def queued(self, partition: Partition, lane_waiting: int) -> None:
-        """Note that so many calls now wait in a lane of *partition*."""
+    def queued(self, tenure: Tenure, lane_waiting: int) -> None:
+        """Note that so many calls now wait in a lane of *tenure*."""
         if lane_waiting >= self._bounds.lane:
-            self._fill(partition)
+            self._fill(tenure)
 
-    def assigned(self, partitions: Collection[Partition]) -> None:
+    def assigned(self, tenures: Collection[Tenure]) -> None:
         """Read nothing of what has just come either, where everything is paused."""
         if self._paused:
-            self._source.pause(partitions)
+            self._source.pause(tenures, Pause.EVERYTHING)
 
-    def gone(self, partitions: Collection[Partition]) -> None:
-        """Forget what is another member's now."""
-        self._full.difference_update(partitions)
-
-    def _fill(self, partition: Partition) -> None:
-        if partition not in self._full:
-            self._full.add(partition)
-            if not self._paused:
-                self._source.pause([partition])
-
-    def _relieve(self, ledgers: Mapping[Partition, Ledger]) -> None:
-        relieved = [partition for partition in self._full if self._is_low(ledgers[partition])]
-        self._full.difference_update(relieved)
-        if relieved and not self._paused:
-            self._source.resume(relieved)
+    def _fill(self, tenure: Tenure) -> None:
+        if Pause.FULL not in tenure.pauses:
+            self._source.pause([tenure], Pause.FULL)
 
     def _is_half_done(self, in_flight: InFlight) -> bool:
         records, body_bytes = in_flight
         bounds = self._bounds
         return records <= bounds.records // 2 and body_bytes <= bounds.body_bytes // 2
 
-    def _is_low(self, ledger: Ledger) -> bool:
+    def _is_low(self, tenure: Tenure) -> bool:
         # A lane cannot be longer than its partition's records in flight.
         half_window, half_lane = self._bounds.window // 2, self._bounds.lane // 2
-        return ledger.window <= half_window and ledger.in_flight <= half_lane
+        return tenure.ledger.window <= half_window and tenure.ledger.in_flight <= half_lane

@@ -1,6 +1,7 @@
 """How a record ends: Seg took its call, there was nothing to do, or its dead letter is stored.
 
 There is no fourth way out. What ends is finished in its ledger, where it is still ours to finish.
+The loop and a drain both take their steps here: what was started ends in the same way in either.
 """
 
 from __future__ import annotations
@@ -11,46 +12,64 @@ from consumer.core.model import DeadLetter
 from consumer.observe.counting import add
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from structlog.typing import FilteringBoundLogger
 
     from consumer.core.errors import IgnoredReason
     from consumer.core.lanes import Task
-    from consumer.core.ledger import Ledger
-    from consumer.core.model import Record
+    from consumer.core.model import Record, Tenure
     from consumer.core.ports import DeadLetters
+    from consumer.core.timing import Clock
     from consumer.flow.assignment import Assignment
     from consumer.flow.storm import StormGuard
     from consumer.observe.metrics import Tally
-    from consumer.seg.breaker import Breaker
+    from consumer.seg.delivery import Delivery
     from consumer.seg.ports import Settled
 
 
 class Outcomes:
     """Finishes records, and counts how."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts that an end needs, each made and tested by itself
         self,
         assignment: Assignment,
+        delivery: Delivery,
         dead_letters: DeadLetters,
-        breaker: Breaker,
         undeliverable: StormGuard,
         *,
         tally: Tally,
+        clock: Clock,
         log: FilteringBoundLogger,
     ) -> None:
         self._assignment = assignment
+        self._delivery = delivery
         self._dead_letters = dead_letters
-        self._breaker = breaker
         self._undeliverable = undeliverable
         self._tally = tally
+        self._clock = clock
         self._log = log
 
-    def settle(self, settled: list[Settled], now_ms: float) -> None:
+    def step(self, timeout_s: float) -> float:
+        """Start what may start, wait up to *timeout_s* for answers, and settle what they decide.
+
+        Return when the wait was over, monotonic.
+        """
+        settled = self._delivery.step(timeout_s)
+        answered_s = self._clock.monotonic_s()
+        self._settle(settled, self._clock.wall_s() * 1000)
+        return answered_s
+
+    def under_way(self, tenures: Collection[Tenure]) -> bool:
+        """Tell whether a request or a dead letter of one of *tenures* has no answer yet."""
+        return any(tenure.letters for tenure in tenures) or self._delivery.on_wire(tenures)
+
+    def _settle(self, settled: list[Settled], now_ms: float) -> None:
         """Finish what Seg took or does not support; bury what it rejects."""
         for tasks, dead, ignored, detail, status, attempts in settled:
             if dead is not None:
                 for task in tasks:
-                    letter = DeadLetter(task.record, task.ledger, dead, detail, attempts, status)
+                    letter = DeadLetter(task.record, dead, detail, attempts, status)
                     self.bury(letter, self._undeliverable)
                 continue
             self._undeliverable.healthy(len(tasks))
@@ -58,25 +77,26 @@ class Outcomes:
                 self._delivered(tasks, now_ms)
                 continue
             for task in tasks:
-                self.ignore(task.record, task.ledger, ignored)
+                self.ignore(task.record, ignored)
         for letter in self._dead_letters.stored():
-            if self._assignment.finish(
-                letter.record.partition, letter.ledger, letter.record.offset
-            ):
+            letter.record.tenure.letters -= 1
+            if self._assignment.finish(letter.record):
                 add(self._tally.records_dead_lettered, letter.reason)
 
-    def ignore(self, record: Record, ledger: Ledger, reason: IgnoredReason) -> None:
+    def ignore(self, record: Record, reason: IgnoredReason) -> None:
         """Finish a record that makes no call."""
-        if self._assignment.finish(record.partition, ledger, record.offset):
+        if self._assignment.finish(record):
             add(self._tally.records_ignored, reason)
 
     def bury(self, letter: DeadLetter, guard: StormGuard) -> None:
         """Send *letter* to the dead-letter topic, unless *guard* sees everything go there."""
-        if self._assignment.ledgers.get(letter.record.partition) is not letter.ledger:
+        tenure = letter.record.tenure
+        if tenure.over:
             return  # the next owner reads it again
         if guard.poison():
-            self._breaker.storm(guard.text)
+            self._delivery.breaker.storm(guard.text)
             return  # it stays in flight: after a restart it is read again
+        tenure.letters += 1
         self._dead_letters.put(letter)
         self._log.warning("record_dead_lettered", reason=letter.reason, detail=letter.detail)
 
@@ -87,7 +107,7 @@ class Outcomes:
         event_ages_s, append_ages_s = list[float](), list[float]()
         for task in tasks:
             record, call = task.record, task.call
-            if not finish(record.partition, task.ledger, record.offset):
+            if not finish(record):
                 continue
             event = call.event or call.type
             events[event] = events.get(event, 0) + 1

@@ -9,14 +9,12 @@ it is finished. Only what is finished is ever committed.
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
 from consumer.core.errors import IgnoredReason, PoisonError, UnavailableError
 from consumer.core.lanes import Task
 from consumer.core.model import DeadLetter, Ignored
 from consumer.flow.backpressure import InFlight
-from consumer.flow.outcomes import Outcomes
 from consumer.observe.counting import add
 from consumer.seg.breaker import BreakerState
 
@@ -26,16 +24,15 @@ if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
     from consumer.core.lanes import Lanes
-    from consumer.core.ledger import Ledger
-    from consumer.core.model import Event, Record, SegCall
+    from consumer.core.model import Event, Record, SegCall, Tenure
     from consumer.core.ports import DeadLetters, Source
     from consumer.core.timing import Clock
     from consumer.flow.assignment import Assignment
     from consumer.flow.backpressure import Backpressure
+    from consumer.flow.outcomes import Outcomes
     from consumer.flow.storm import StormGuard
     from consumer.observe.metrics import Tally
     from consumer.seg.delivery import Delivery
-    from consumer.seg.ports import Settled
 
 IDLE_WAIT_S = 0.1
 """How long to wait for a record where there is nothing else to do; signals wait as long."""
@@ -55,16 +52,16 @@ class Stages(NamedTuple):
     source: Source
     decode: Callable[[bytes], Event]
     translate: Callable[[Event, int | None], SegCall | Ignored]
-    lane_of: Callable[[Record, SegCall, Ledger], Hashable]
+    lane_of: Callable[[Record, SegCall], Hashable]
     lanes: Lanes
     delivery: Delivery
     dead_letters: DeadLetters
+    outcomes: Outcomes
     assignment: Assignment
     backpressure: Backpressure
     unreadable: StormGuard
-    """Looks at what decoding and translating say of each record."""
-    undeliverable: StormGuard
-    """Looks at what Seg says of each call; apart, for Seg's word comes later and would be late."""
+    """Looks at what decoding and translating say of each record; another one, in `outcomes`, at
+    what Seg says of each call: Seg's word comes later and would be late."""
 
 
 class Pipeline:
@@ -89,20 +86,12 @@ class Pipeline:
         self._assignment = stages.assignment
         self._backpressure = stages.backpressure
         self._unreadable = stages.unreadable
-        self._outcomes = Outcomes(
-            stages.assignment,
-            stages.dead_letters,
-            stages.delivery.breaker,
-            stages.undeliverable,
-            tally=tally,
-            log=log,
-        )
+        self._outcomes = stages.outcomes
         self._poll_max_records = poll_max_records
         self._tally = tally
         self._clock = clock
         self._log = log
-        self._held: deque[tuple[Record, Ledger]] = deque()  # wait for a dependency
-        self._held_until_s = 0.0
+        self._held_until_s: float | None = None  # while a dependency is away
 
     def turn(self) -> None:
         """One turn: poll, decode, translate, schedule, deliver, settle, commit - in that order."""
@@ -112,9 +101,7 @@ class Pipeline:
         polled_s = clock.monotonic_s()
         self._take_in(records, polled_s)
         taken_in_s = clock.monotonic_s()
-        settled = self._delivery.step(BUSY_WAIT_S if self._busy else 0.0)
-        delivered_s = clock.monotonic_s()
-        self.settle(settled)
+        delivered_s = self._outcomes.step(BUSY_WAIT_S if self._busy else 0.0)
         settled_s = clock.monotonic_s()
         self._assignment.commit_if_due(settled_s)
         spent = self._tally.loop_seconds
@@ -136,7 +123,7 @@ class Pipeline:
 
     @property
     def _dependency_away(self) -> str | None:
-        if self._held:
+        if self._held_until_s is not None:
             return "schema_registry"
         if self._dead_letters.pending >= DEAD_LETTERS_PENDING_MAX:
             return "dead_letter_topic"
@@ -157,7 +144,7 @@ class Pipeline:
     def _poll(self, now_s: float) -> list[Record]:
         backpressure = self._backpressure
         in_flight = InFlight(self._tally.records_in_flight, self._lanes.body_bytes)
-        backpressure.update(self._assignment.ledgers, in_flight, now_s, away=self._away)
+        backpressure.update(self._assignment.tenures, in_flight, now_s, away=self._away)
         room = backpressure.room(in_flight)
         if not backpressure.paused and (room <= 0 or self._is_sated(now_s)):
             return []  # full, but perhaps not for long: a pause would cost more
@@ -181,56 +168,57 @@ class Pipeline:
 
     def _take_in(self, records: list[Record], now_s: float) -> None:
         """Start each record in its ledger and bring it as far as it gets."""
-        if self._held and now_s >= self._held_until_s:
-            held, self._held = self._held, deque()
-            for record, ledger in held:
-                if not ledger.closed:
-                    self._prepare(record, ledger, now_s)
-        tally, ledgers = self._tally, self._assignment.ledgers
+        if self._held_until_s is not None and now_s >= self._held_until_s:
+            self._held_until_s = None
+            for tenure in self._assignment.tenures:
+                self._retry_held(tenure, now_s)
+        tally = self._tally
         started = 0
         for record in records:
-            owned = ledgers.get(record.partition)
-            if owned is None:
+            tenure = record.tenure
+            if tenure.closed:
                 continue  # revoked between the fetch and now
-            if not owned.start(record.offset, record.timestamp_ms):
+            if not tenure.ledger.start(record.offset, record.timestamp_ms):
                 tally.records_skipped += 1
                 continue
             started += 1
-            self._prepare(record, owned, now_s)
+            self._prepare(record, now_s)
         tally.records_received += started
         tally.records_in_flight += started
         if records:
-            self._backpressure.read(ledgers)
+            self._backpressure.read(self._assignment.tenures)
 
-    def _prepare(self, record: Record, ledger: Ledger, now_s: float) -> None:
+    def _retry_held(self, tenure: Tenure, now_s: float) -> None:
+        """Bring on what waits of *tenure*, in order, until a dependency is found away again."""
+        held = tenure.held
+        while held and self._held_until_s is None:
+            self._prepare(held.popleft(), now_s)
+
+    def _prepare(self, record: Record, now_s: float) -> None:
         """Decode and translate *record* and put its call into a lane; or finish it here."""
-        if self._held:
-            self._held.append((record, ledger))  # behind those that wait: order is kept
+        tenure = record.tenure
+        if self._held_until_s is not None:
+            tenure.held.append(record)  # behind those that wait: order is kept
             return
         if record.value is None:
             self._unreadable.healthy()
-            self._outcomes.ignore(record, ledger, IgnoredReason.TOMBSTONE)
+            self._outcomes.ignore(record, IgnoredReason.TOMBSTONE)
             return
         try:
             call = self._translate(self._decode(record.value), record.timestamp_ms)
         except PoisonError as error:
-            letter = DeadLetter(record, ledger, error.reason, error.detail, 0, None)
+            letter = DeadLetter(record, error.reason, error.detail, 0, None)
             self._outcomes.bury(letter, self._unreadable)
             return
         except UnavailableError as error:
-            self._held.append((record, ledger))
+            tenure.held.appendleft(record)
             self._held_until_s = now_s + HOLD_S
             add(self._tally.dependency_failures, error.dependency)
             self._log.warning("dependency_away", reason=error.dependency, detail=error.detail)
             return
         self._unreadable.healthy()
         if isinstance(call, Ignored):
-            self._outcomes.ignore(record, ledger, call.reason)
+            self._outcomes.ignore(record, call.reason)
             return
-        task = Task(record, call, ledger)
-        waiting = self._lanes.put(self._lane_of(record, call, ledger), task, now_s)
-        self._backpressure.queued(record.partition, waiting)
-
-    def settle(self, settled: list[Settled]) -> None:
-        """Finish what Seg took or does not support; bury what it rejects."""
-        self._outcomes.settle(settled, self._clock.wall_s() * 1000)
+        waiting = self._lanes.put(self._lane_of(record, call), Task(record, call), now_s)
+        self._backpressure.queued(tenure, waiting)

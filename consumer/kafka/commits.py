@@ -6,50 +6,47 @@ from typing import TYPE_CHECKING
 
 from confluent_kafka import KafkaException
 
-from consumer.core.model import Partition
 from consumer.kafka.problems import code_of
 from consumer.kafka.records import offsets_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Mapping
+    from collections.abc import Callable, Mapping
 
     from confluent_kafka import Consumer, KafkaError, TopicPartition
 
     from consumer.core.ledger import Checkpoint
+    from consumer.core.model import Tenure
     from consumer.core.ports import Listener
 
 
 class Commits:
-    """Sends *consumer*'s commits for what is in *owned* then; the *listener* hears the answers."""
+    """Sends *consumer*'s commits for what is owned then; the *listener* hears the answers."""
 
-    def __init__(
-        self, consumer: Consumer, owned: Container[object], listener: Callable[[], Listener]
-    ) -> None:
+    def __init__(self, consumer: Consumer, listener: Callable[[], Listener]) -> None:
         self._consumer = consumer
-        self._owned = owned
         self._listener = listener
-        self._under_way: Mapping[Partition, Checkpoint] = {}
+        self._under_way: Mapping[Tenure, Checkpoint] = {}
 
-    def send(self, checkpoints: Mapping[Partition, Checkpoint]) -> None:
+    def send(self, checkpoints: Mapping[Tenure, Checkpoint]) -> None:
         """Send a commit; its answer comes in a later poll."""
-        owned = self._owned_only(checkpoints)
+        owned = _owned_only(checkpoints)
         if not owned:
             return
         self._under_way = owned
         try:
-            self._consumer.commit(offsets=offsets_of(owned), asynchronous=True)
+            self._consumer.commit(offsets=_offsets(owned), asynchronous=True)
         except KafkaException as error:
             self._under_way = {}
             self._listener().commit_answered(owned, code_of(error))
 
-    def send_and_wait(self, checkpoints: Mapping[Partition, Checkpoint]) -> None:
+    def send_and_wait(self, checkpoints: Mapping[Tenure, Checkpoint]) -> None:
         """Commit, and wait for the answer."""
-        owned = self._owned_only(checkpoints)
+        owned = _owned_only(checkpoints)
         if not owned:
             return
         self._under_way = {}  # the answer to an older commit says nothing new
         try:
-            self._consumer.commit(offsets=offsets_of(owned), asynchronous=False)
+            self._consumer.commit(offsets=_offsets(owned), asynchronous=False)
         except KafkaException as error:
             self._listener().commit_answered(owned, code_of(error))
         else:
@@ -63,14 +60,20 @@ class Commits:
         self._under_way = {}
         self._listener().commit_answered(committed, None if error is None else error.name())
 
-    def _owned_only(
-        self, checkpoints: Mapping[Partition, Checkpoint]
-    ) -> dict[Partition, Checkpoint]:
-        """Leave out what is another member's: the broker would accept it, and lose records."""
-        return {p: c for p, c in checkpoints.items() if p in self._owned}
+
+def _offsets(owned: Mapping[Tenure, Checkpoint]) -> list[TopicPartition]:
+    return offsets_of({tenure.partition: checkpoint for tenure, checkpoint in owned.items()})
 
 
-def _is_older(place: TopicPartition, committed: Mapping[Partition, Checkpoint]) -> bool:
+def _owned_only(checkpoints: Mapping[Tenure, Checkpoint]) -> dict[Tenure, Checkpoint]:
+    """Leave out what is another member's: the broker would accept it, and lose records."""
+    return {tenure: it for tenure, it in checkpoints.items() if not tenure.over}
+
+
+def _is_older(place: TopicPartition, committed: Mapping[Tenure, Checkpoint]) -> bool:
     """Tell whether *place* was committed by another commit than *committed*: one given up."""
-    checkpoint = committed.get(Partition(place.topic, place.partition))
-    return checkpoint is not None and checkpoint.position != place.offset
+    where = (place.topic, place.partition)
+    return any(
+        tenure.partition == where and checkpoint.position != place.offset
+        for tenure, checkpoint in committed.items()
+    )

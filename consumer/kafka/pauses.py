@@ -1,63 +1,47 @@
-"""Which partitions give no records: what the program paused, and what has no beginning yet.
+"""Which partitions give no records, for as long as there is any reason.
 
-librdkafka has one pause for both, and keeps it over a revoke and the next assignment
-(github.com/confluentinc/confluent-kafka-go/issues/193). Here neither ends the other, and what is
+librdkafka has one pause for all reasons, and keeps it over a revoke and the next assignment
+(github.com/confluentinc/confluent-kafka-go/issues/193). Here no reason ends another, and what is
 assigned is read, whatever it was when it went.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from confluent_kafka import TopicPartition
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
     from confluent_kafka import Consumer
 
-Key: TypeAlias = "tuple[str, int]"
-"""A topic and the number of a partition; a `Partition` is one."""
+    from consumer.core.model import Pause, Tenure
 
 
 class Pauses:
-    """The pauses of one consumer, whose partitions they are."""
+    """The pauses of one consumer; the reasons stand in each tenure."""
 
     def __init__(self, consumer: Consumer) -> None:
         self._consumer = consumer
-        self._paused: set[Key] = set()
-        self._held: set[Key] = set()
 
-    def pause(self, keys: Collection[Key]) -> None:
-        """Read no more of *keys*."""
-        self._paused.update(keys)
-        self._stop(keys)
+    def add(self, tenures: Collection[Tenure], reason: Pause) -> None:
+        """Read no more of *tenures*, for *reason* too."""
+        self._consumer.pause(_places(it for it in tenures if not it.pauses))
+        for tenure in tenures:
+            tenure.pauses.add(reason)
 
-    def resume(self, keys: Collection[Key]) -> None:
-        """Read *keys* again, but for those that are held."""
-        self._paused.difference_update(keys)
-        self._go_on(set(keys) - self._held)
+    def remove(self, tenures: Collection[Tenure], reason: Pause) -> None:
+        """Read *tenures* again where *reason* was the last one to pause them."""
+        self._consumer.resume(_places(it for it in tenures if it.pauses == {reason}))
+        for tenure in tenures:
+            tenure.pauses.discard(reason)
 
-    def assigned(self, keys: Collection[Key]) -> None:
-        """Read *keys*, which have just been assigned."""
-        self.gone(keys)
-        self._go_on(keys)
+    def begin(self, tenures: Collection[Tenure]) -> None:
+        """Read *tenures*, which have just been assigned, but for those that a reason pauses."""
+        self._consumer.resume(_places(it for it in tenures if not it.pauses))
+        self._consumer.pause(_places(it for it in tenures if it.pauses))
 
-    def hold(self, keys: Collection[Key]) -> None:
-        """Read nothing of *keys* until they are held no more; others that were held are read."""
-        released, self._held = self._held.difference(keys), set(keys)
-        self._go_on(released - self._paused)
-        self._stop(keys)
 
-    def gone(self, keys: Collection[Key]) -> None:
-        """Forget *keys*: they are another member's now."""
-        self._paused.difference_update(keys)
-        self._held.difference_update(keys)
-
-    def _stop(self, keys: Collection[Key]) -> None:
-        if keys:
-            self._consumer.pause([TopicPartition(*key) for key in keys])
-
-    def _go_on(self, keys: Collection[Key]) -> None:
-        if keys:
-            self._consumer.resume([TopicPartition(*key) for key in keys])
+def _places(tenures: Iterable[Tenure]) -> list[TopicPartition]:
+    return [TopicPartition(*tenure.partition) for tenure in tenures]

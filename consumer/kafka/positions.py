@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from consumer.core.checkpoint import UnreadableError, decode
 from consumer.core.errors import StartError
 from consumer.core.ledger import Checkpoint
-from consumer.core.model import Partition
+from consumer.core.model import Partition, Pause, Tenure
 from consumer.kafka.problems import code_of
-from consumer.kafka.records import place_of
+from consumer.kafka.records import offsets_of, place_of
 from consumer.kafka.retry import ask_again
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from structlog.typing import FilteringBoundLogger
 
-    from consumer.kafka.pauses import Key
     from consumer.settings import KafkaSettings
 
 ASK_TIMEOUT_S = 30.0
@@ -47,16 +46,16 @@ class Positions:
         self._consumer = consumer
         self._settings = settings
         self._log = log
-        self._unpinned: dict[Key, TopicPartition] = {}
 
-    def of(self, places: list[TopicPartition]) -> dict[Partition, Checkpoint | None]:
-        """Return what the group has committed of each partition; None where it has nothing.
+    def tenures(self, places: list[TopicPartition]) -> list[Tenure]:
+        """Return a tenure of each of *places*: it goes on where the group's last commit ends.
 
         Raises:
-            StartError: the broker does not tell.
+            StartError: the broker does not tell, or nothing is committed and the operator wants to
+                be asked.
         """
         if not places:
-            return {}
+            return []
         try:
             committed = ask_again(lambda: self._committed(places))
         except KafkaException as error:
@@ -64,7 +63,16 @@ class Positions:
                 "Kafka did not tell the committed offsets of the group "
                 f"{self._settings.group_id} within {ASK_TIMEOUT_S:.0f} s: {code_of(error)}"
             ) from error
-        return {Partition(p.topic, p.partition): self._checkpoint(p) for p in committed}
+        return [self._tenure(place) for place in committed]
+
+    def _tenure(self, place: TopicPartition) -> Tenure:
+        partition, committed = Partition(place.topic, place.partition), self._checkpoint(place)
+        if committed is not None:
+            return Tenure(partition, committed)
+        end = self._end_to_begin_at(partition)
+        if end is None:
+            return Tenure(partition)
+        return beginning(partition, end)
 
     def _committed(self, places: list[TopicPartition]) -> list[TopicPartition]:
         committed = self._consumer.committed(places, timeout=ASK_TIMEOUT_S)
@@ -73,17 +81,12 @@ class Positions:
                 raise KafkaException(place.error)
         return committed
 
-    def first(self, partition: Partition, checkpoint: Checkpoint | None) -> int:
-        """Return the offset to read first, librdkafka's own word for the beginning included.
+    def _end_to_begin_at(self, partition: Partition) -> int | None:
+        """Return the end of the log where a new group begins there; None: at its beginning.
 
-        A beginning at the end is committed before anything is read: see `pin`. So a partition
-        without records has a committed offset by either choice, and what expired is no lag.
-
-        Raises:
-            StartError: nothing is committed and the operator wants to be asked.
+        An end is committed before anything is read: see `pin`. So a partition without records has
+        a committed offset by either choice, and what expired is no lag.
         """
-        if checkpoint is not None:
-            return checkpoint.position
         choice = self._settings.auto_offset_reset
         if choice == "error":
             raise StartError(
@@ -92,19 +95,10 @@ class Positions:
                 "say where it starts, or commit an offset by hand."
             )
         start, end = self._watermarks(partition)
-        if choice == "earliest" and start < end:
-            return int(OFFSET_BEGINNING)
-        self._unpinned[partition] = place_of(partition, end)
-        self.pin()
-        return end
+        return None if choice == "earliest" and start < end else end
 
-    @property
-    def unpinned(self) -> list[Key]:
-        """The partitions whose beginning is not committed yet: nothing of them may be read."""
-        return list(self._unpinned)
-
-    def pin(self) -> bool:
-        """Commit the ends that a new group begins at; tell whether there are some and it has them.
+    def pin(self, tenures: Collection[Tenure]) -> list[Tenure]:
+        """Commit where those of *tenures* begin that must not be read before; return them then.
 
         After a crash before the first record the end would be another one, and what came between
         lost. In the middle of a rebalance the group takes no commit: then the next poll asks again.
@@ -112,29 +106,27 @@ class Positions:
         Raises:
             StartError: the group will not take it.
         """
-        if not self._unpinned:
-            return False
-        places = list(self._unpinned.values())
+        found = ((tenure, tenure.ledger.checkpoint()) for tenure in tenures)
+        beginnings = {tenure: it for tenure, it in found if it is not None}
+        if not beginnings:
+            return []
         try:
-            self._consumer.commit(offsets=places, asynchronous=False)
+            offsets = offsets_of({tenure.partition: it for tenure, it in beginnings.items()})
+            self._consumer.commit(offsets=offsets, asynchronous=False)
         except KafkaException as error:
             if error.args[0].code() in _IN_A_REBALANCE:
-                return False
-            names = ", ".join(f"{place.topic}/{place.partition}" for place in places)
+                return []
+            names = ", ".join(f"{it.partition.topic}/{it.partition.number}" for it in beginnings)
             raise StartError(
                 f"{names}: the end, where the group begins, could not be committed: "
                 f"{code_of(error)}"
             ) from error
-        self._unpinned = {}
-        return True
+        for tenure, checkpoint in beginnings.items():
+            tenure.committed = checkpoint
+        return list(beginnings)
 
-    def gone(self, keys: Collection[Key]) -> None:
-        """Leave the beginnings of *keys* to others."""
-        for key in keys:
-            self._unpinned.pop(key, None)
-
-    def jump(self, partition: Partition, error: KafkaError) -> Checkpoint:
-        """Return where to go on, the offset to go on from being gone.
+    def jump(self, partition: Partition, error: KafkaError) -> int:
+        """Return the offset to go on at, the one to go on from being gone.
 
         Raises:
             StartError: the operator wants to be asked, which is the default.
@@ -150,7 +142,7 @@ class Positions:
         low, high = self._watermarks(partition)
         offset = low if choice == "earliest" else high
         self._log.warning("offset_out_of_range", partition=partition, went_on_at=choice)
-        return Checkpoint(offset, offset, ())
+        return offset
 
     def restart(self, partition: Partition, offset: int, *, cooperative: bool) -> None:
         """Read *partition* from *offset* on: librdkafka has stopped, and so cannot seek."""
@@ -186,3 +178,11 @@ class Positions:
         except UnreadableError as error:
             self._log.warning("commit_metadata_unreadable", reason=str(error))
             return Checkpoint(place.offset, place.offset, ())
+
+
+def beginning(partition: Partition, offset: int) -> Tenure:
+    """Return a tenure that begins at *offset*, and reads nothing until the group has it."""
+    tenure = Tenure(partition, Checkpoint(offset, offset, ()))
+    tenure.committed = None
+    tenure.pauses.add(Pause.NO_BEGINNING)
+    return tenure

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from consumer.core.errors import StartError
-from consumer.core.model import Partition
+from consumer.core.model import Partition, Tenure
 from consumer.kafka.config import client_config, make
 from consumer.kafka.problems import code_of
 from consumer.kafka.records import record_of
@@ -54,6 +54,7 @@ def _read_partition(consumer: Consumer, partition: Partition) -> Iterator[Record
     if low == end:
         return
     place.offset = low
+    tenure = Tenure(partition)  # of no group: nobody takes it away
     consumer.assign([place])
     while True:
         message = consumer.poll(ASK_TIMEOUT_S)
@@ -67,4 +68,4 @@ def _read_partition(consumer: Consumer, partition: Partition) -> Iterator[Record
         offset = cast("int", message.offset())
         if offset >= end:
             return  # appended since we began: a busy topic would never end
-        yield record_of(message, partition)
+        yield record_of(message, tenure)

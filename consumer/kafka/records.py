@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, TopicPartition
 
 from consumer.core.checkpoint import encode
-from consumer.core.model import Partition, Record
+from consumer.core.model import Record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from confluent_kafka import Message
 
     from consumer.core.ledger import Checkpoint
+    from consumer.core.model import Partition, Tenure
 
 _new = tuple.__new__  # half the time of a named tuple's own, which only unpacks its arguments
 
@@ -23,13 +24,13 @@ _GROUP_METADATA = b"CGMDv2:"
 """The first bytes of librdkafka's consumer group metadata; the generation follows."""
 
 
-def record_of(message: Message, partition: Partition) -> Record:
-    """Return the record in *message*, which has no error and is of *partition*."""
+def record_of(message: Message, tenure: Tenure) -> Record:
+    """Return the record in *message*, which has no error and was read during *tenure*."""
     kind, timestamp_ms = message.timestamp()
     known_ms = None if kind == TIMESTAMP_NOT_AVAILABLE else timestamp_ms
     return _new(
         Record,
-        (partition, message.offset(), known_ms, message.key(), message.value(), message.headers()),
+        (tenure, message.offset(), known_ms, message.key(), message.value(), message.headers()),
     )
 
 
@@ -41,9 +42,7 @@ def place_of(partition: Partition, offset: int) -> TopicPartition:
 def offsets_of(checkpoints: Mapping[Partition, Checkpoint]) -> list[TopicPartition]:
     """Return *checkpoints* as a commit: positions, and in the metadata what is finished above."""
     return [
-        TopicPartition(
-            partition.topic, partition.number, checkpoint.position, metadata=encode(checkpoint)
-        )
+        TopicPartition(*partition, checkpoint.position, metadata=encode(checkpoint))
         for partition, checkpoint in checkpoints.items()
     ]
 

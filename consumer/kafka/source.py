@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeAlias
 
 from confluent_kafka import (
+    OFFSET_BEGINNING,
     Consumer,
     KafkaError,
     KafkaException,
@@ -22,10 +23,11 @@ from confluent_kafka import (
 )
 
 from consumer.core.errors import StartError
+from consumer.core.model import Pause
 from consumer.kafka.commits import Commits
 from consumer.kafka.config import consumer_config, is_cooperative, make, subscription
 from consumer.kafka.pauses import Pauses
-from consumer.kafka.positions import Positions
+from consumer.kafka.positions import Positions, beginning
 from consumer.kafka.problems import Problems
 from consumer.kafka.records import generation_of, place_of, record_of
 
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
     from consumer.core.ledger import Checkpoint
-    from consumer.core.model import Partition, Record
+    from consumer.core.model import Partition, Record, Tenure
     from consumer.core.ports import Listener
     from consumer.observe.metrics import Tally
     from consumer.settings import KafkaSettings
@@ -58,7 +60,7 @@ class KafkaSource:
         self._settings = settings
         self._problems = Problems(tally, log)
         self._cooperative = is_cooperative(settings)
-        self._owned: dict[tuple[str | None, int | None], Partition] = {}  # as messages tell both
+        self._owned: dict[tuple[str | None, int | None], Tenure] = {}  # as messages tell both
         self._listener: Listener | None = None
         self._failure: Exception | None = None
         self._closing = False
@@ -70,7 +72,7 @@ class KafkaSource:
         )
         self._positions = Positions(self._consumer, settings, log)
         self._pauses = Pauses(self._consumer)
-        self._commits = Commits(self._consumer, self._owned, self._tell_listener)
+        self._commits = Commits(self._consumer, self._tell_listener)
 
     def subscribe(self, listener: Listener) -> None:
         """Join the group; *listener* is told of everything that happens to the assignment.
@@ -98,51 +100,38 @@ class KafkaSource:
         Raises:
             StartError: the group cannot go on, and waiting would not help.
         """
-        if self._positions.pin():
-            self._pauses.hold(())
-        if timeout_s > 0.0:
-            messages = self._consumer.consume(1, timeout_s)
-            if messages and max_records > 1:
-                messages += self._consumer.consume(max_records - 1, 0.0)
-        else:
-            messages = self._consumer.consume(max_records, 0.0)
-        self._raise_failure()
-        records: list[Record] = []
-        owned = self._owned
-        for message in messages:
-            error = message.error()
-            if error is not None:
-                self._on_error(error, message)
-                continue
-            partition = owned.get((message.topic(), message.partition()))
-            if partition is not None:
-                records.append(record_of(message, partition))
+        self._pin()
+        if timeout_s <= 0.0:
+            return self._consume(max_records, 0.0)
+        records = self._consume(1, timeout_s)
+        if records and max_records > 1:
+            records += self._consume(max_records - 1, 0.0)
         return records
 
-    def commit(self, checkpoints: Mapping[Partition, Checkpoint]) -> None:
+    def commit(self, checkpoints: Mapping[Tenure, Checkpoint]) -> None:
         """Send a commit for what is owned of *checkpoints*; the listener hears the answer."""
         self._commits.send(checkpoints)
 
-    def commit_now(self, checkpoints: Mapping[Partition, Checkpoint]) -> None:
+    def commit_now(self, checkpoints: Mapping[Tenure, Checkpoint]) -> None:
         """Commit those of *checkpoints* that are owned, and wait for the answer."""
         self._commits.send_and_wait(checkpoints)
 
-    def pause(self, partitions: Collection[Partition]) -> None:
-        """Read no more of *partitions*."""
-        self._pauses.pause(partitions)
+    def pause(self, tenures: Collection[Tenure], reason: Pause) -> None:
+        """Read no more of *tenures*, for one more reason."""
+        self._pauses.add(tenures, reason)
 
-    def resume(self, partitions: Collection[Partition]) -> None:
-        """Read *partitions* again; one whose beginning is not committed yet waits for that."""
-        self._pauses.resume(partitions)
+    def resume(self, tenures: Collection[Tenure], reason: Pause) -> None:
+        """Read *tenures* again, but for those that another reason pauses."""
+        self._pauses.remove(tenures, reason)
 
     def end_offsets(self) -> dict[Partition, int]:
         """Return, without asking the broker, the end of each owned partition that is known."""
         ends: dict[Partition, int] = {}
-        for partition in self._owned.values():
-            place = TopicPartition(*partition)
+        for tenure in self._owned.values():
+            place = TopicPartition(*tenure.partition)
             known = self._consumer.get_watermark_offsets(place, cached=True)
             if known[1] >= 0:
-                ends[partition] = known[1]
+                ends[tenure.partition] = known[1]
         return ends
 
     def set_credentials(self, username: str, password: str) -> None:
@@ -164,6 +153,22 @@ class KafkaSource:
         """Leave the group; the listener is told of what was still owned."""
         self._closing = True
         self._consumer.close()
+
+    def _consume(self, max_records: int, timeout_s: float) -> list[Record]:
+        """Take what is there; each record belongs to the tenure that owns its partition now."""
+        messages = self._consumer.consume(max_records, timeout_s)
+        self._raise_failure()
+        records: list[Record] = []
+        owned = self._owned
+        for message in messages:
+            error = message.error()
+            if error is not None:
+                self._on_error(error, message)
+                continue
+            tenure = owned.get((message.topic(), message.partition()))
+            if tenure is not None:
+                records.append(record_of(message, tenure))
+        return records
 
     def _guarded(self, callback: Callback) -> Callback:
         """Keep an exception of *callback* for the poll it runs in: C code does not pass it on."""
@@ -195,54 +200,69 @@ class KafkaSource:
         Ahead of it there is just a gap, and what is in flight is still ours to finish. A place
         before it means that the log is another one, in which the offsets begin anew.
         """
-        partition = self._owned.get((message.topic(), message.partition()))
+        tenure = self._owned.get((message.topic(), message.partition()))
         offset = message.offset()
-        if partition is None or offset is None:
+        if tenure is None or offset is None:
             return
-        checkpoint = self._positions.jump(partition, error)
-        self._positions.restart(partition, checkpoint.position, cooperative=self._cooperative)
-        if checkpoint.position < offset:
-            self._pauses.assigned([partition])
-            listener = self._tell_listener()
-            listener.lost([partition])
-            listener.assigned({partition: checkpoint})
+        partition = tenure.partition
+        go_on_at = self._positions.jump(partition, error)
+        self._positions.restart(partition, go_on_at, cooperative=self._cooperative)
+        if go_on_at < offset:
+            self._disown([tenure])
+            self._tell_listener().lost([tenure])
+            self._own([beginning(partition, go_on_at)])
+            self._pin()
 
     def _on_assign(self, consumer: Consumer, places: list[TopicPartition]) -> None:
         if self._closing:
             return  # the coordinator answers no question of a member that leaves
-        assigned = self._positions.of(places)
-        for partition in assigned:
-            self._owned[partition.topic, partition.number] = partition
-        starts = [
-            place_of(partition, self._positions.first(partition, checkpoint))
-            for partition, checkpoint in assigned.items()
-        ]
+        tenures = self._positions.tenures(places)
+        starts = [place_of(it.partition, _first_offset(it)) for it in tenures]
         if self._cooperative:
             consumer.incremental_assign(starts)
         else:
             consumer.assign(starts)
-        self._pauses.assigned(assigned.keys())
-        self._pauses.hold(self._positions.unpinned)
-        self._tell_listener().assigned(assigned)
+        self._own(tenures)
+        self._pin()
 
-    def _on_revoke(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        self._tell_listener().revoked(self._disown(partitions, keep=True))
-        self._disown(partitions, keep=False)
+    def _on_revoke(self, _consumer: Consumer, places: list[TopicPartition]) -> None:
+        tenures = self._at(places)
+        self._tell_listener().revoked(tenures)
+        self._disown(tenures)
 
-    def _on_lost(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        self._tell_listener().lost(self._disown(partitions, keep=False))
+    def _on_lost(self, _consumer: Consumer, places: list[TopicPartition]) -> None:
+        tenures = self._at(places)
+        self._disown(tenures)
+        self._tell_listener().lost(tenures)
 
     def _on_commit(self, error: KafkaError | None, places: list[TopicPartition]) -> None:
         self._commits.answered(error, places)
 
-    def _disown(self, places: list[TopicPartition], *, keep: bool) -> list[Partition]:
-        keys = [(place.topic, place.partition) for place in places]
-        get = self._owned.get if keep else self._owned.pop
-        self._positions.gone(keys)
-        self._pauses.gone(keys)
-        return [partition for key in keys if (partition := get(key, None)) is not None]
+    def _pin(self) -> None:
+        """Read what has no beginning yet, once the group has it committed."""
+        if waiting := [it for it in self._owned.values() if Pause.NO_BEGINNING in it.pauses]:
+            self._pauses.remove(self._positions.pin(waiting), Pause.NO_BEGINNING)
+
+    def _own(self, tenures: list[Tenure]) -> None:
+        self._owned |= {tenure.partition: tenure for tenure in tenures}
+        self._pauses.begin(tenures)
+        self._tell_listener().assigned(tenures)
+
+    def _disown(self, tenures: list[Tenure]) -> None:
+        for tenure in tenures:
+            del self._owned[tenure.partition]
+
+    def _at(self, places: list[TopicPartition]) -> list[Tenure]:
+        found = (self._owned.get((place.topic, place.partition)) for place in places)
+        return [tenure for tenure in found if tenure is not None]
 
     def _tell_listener(self) -> Listener:
         if self._listener is None:
             raise RuntimeError("subscribe comes before the first poll")
         return self._listener
+
+
+def _first_offset(tenure: Tenure) -> int:
+    """Return where to read first, librdkafka's own word for the beginning included."""
+    offset = tenure.ledger.next_offset
+    return int(OFFSET_BEGINNING) if offset is None else offset

@@ -90,7 +90,7 @@ class App:
                 self._publish()
                 self._renew()
             self._log.info("stopping")
-            parts.rebalance.revoked(list(parts.gauged.assignment.ledgers))
+            parts.rebalance.revoked(parts.gauged.assignment.tenures)
         finally:
             parts.source.close()
             parts.dead_letters.close()
@@ -137,18 +137,18 @@ class App:
         parts, tally = self._parts, self.tally
         self._published_s = now_s
         logs.tell_repeats()
-        ledgers = parts.gauged.assignment.ledgers
+        tenures = parts.gauged.assignment.tenures
         gauges.refresh(tally, parts.gauged)
-        parts.dead_letters.expect({partition.topic for partition in ledgers})
-        if ledgers and now_s - self._lag_s >= LAG_S:
+        parts.dead_letters.expect({tenure.partition.topic for tenure in tenures})
+        if tenures and now_s - self._lag_s >= LAG_S:
             self._lag_s = now_s
             now_ms = self._clock.wall_s() * 1000
-            gauges.refresh_lag(tally, ledgers, parts.source.end_offsets(), now_ms)
+            gauges.refresh_lag(tally, tenures, parts.source.end_offsets(), now_ms)
         self.metrics.publish(tally)
         self._health.status = Status(
             turned_at_s=now_s,
-            is_member=bool(ledgers) or parts.source.is_member,
-            assigned=len(ledgers),
+            is_member=bool(tenures) or parts.source.is_member,
+            assigned=len(tenures),
             waits_for=parts.pipeline.waits_for,
             detail=parts.gauged.delivery.breaker.detail,
         )

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from consumer.seg.breaker import OpenReason
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from consumer.core.ledger import Ledger
-    from consumer.core.model import Partition
+    from consumer.core.model import Partition, Tenure
     from consumer.core.ports import DeadLetters
     from consumer.flow.assignment import Assignment
-    from consumer.flow.backpressure import Backpressure
     from consumer.observe.metrics import Tally
     from consumer.seg.delivery import Delivery
 
@@ -22,17 +21,16 @@ class Gauged(NamedTuple):
     """The parts whose state is shown."""
 
     assignment: Assignment
-    backpressure: Backpressure
     delivery: Delivery
     dead_letters: DeadLetters
 
 
 def refresh(tally: Tally, parts: Gauged) -> None:
     """Write the state of *parts* into *tally*."""
-    owned = len(parts.assignment.ledgers)
+    tenures = parts.assignment.tenures
     delivery = parts.delivery
-    tally.assigned_partitions = owned
-    tally.paused_partitions = parts.backpressure.paused_partitions(owned)
+    tally.assigned_partitions = len(tenures)
+    tally.paused_partitions = sum(bool(tenure.pauses) for tenure in tenures)
     tally.dead_letters_pending = parts.dead_letters.pending
     tally.requests_in_flight = delivery.requests_in_flight
     tally.concurrency_limit = delivery.concurrency.limit
@@ -44,19 +42,20 @@ def refresh(tally: Tally, parts: Gauged) -> None:
 
 def refresh_lag(
     tally: Tally,
-    ledgers: Mapping[Partition, Ledger],
+    tenures: Collection[Tenure],
     end_offsets: Mapping[Partition, int],
     now_ms: float,
 ) -> None:
     """Write the lag of each partition; *end_offsets* has those that are known."""
-    for partition, ledger in ledgers.items():
+    for tenure in tenures:
+        partition, ledger = tenure.partition, tenure.ledger
         labels = (partition.topic, str(partition.number))
         position = ledger.position
         if position is None:
             continue
         tally.position_offset[labels] = position
-        if ledger.committed is not None:
-            tally.committed_offset[labels] = ledger.committed.position
+        if tenure.committed is not None:
+            tally.committed_offset[labels] = tenure.committed.position
         end = end_offsets.get(partition)
         if end is not None:
             lag = max(0, end - position)

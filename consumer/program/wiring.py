@@ -16,8 +16,9 @@ from consumer.avro.schemas import folder
 from consumer.core.lanes import Lanes
 from consumer.flow.assignment import Assignment
 from consumer.flow.backpressure import Backpressure, Bounds
+from consumer.flow.outcomes import Outcomes
 from consumer.flow.pipeline import Pipeline, Stages
-from consumer.flow.rebalance import Drain, Rebalance
+from consumer.flow.rebalance import Rebalance
 from consumer.flow.storm import StormGuard
 from consumer.kafka.dead_letters import KafkaDeadLetters
 from consumer.kafka.source import LIBRARY_VERSION, KafkaSource
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
     from structlog.typing import FilteringBoundLogger
 
-    from consumer.core.ledger import Ledger
     from consumer.core.model import Record, SegCall
     from consumer.core.timing import Clock
     from consumer.observe.metrics import Tally
@@ -92,6 +92,15 @@ def build(
         lane=settings.ordering.lane_max_waiting,
     )
     backpressure = Backpressure(source, bounds)
+    outcomes = Outcomes(
+        assignment,
+        delivery,
+        dead_letters,
+        StormGuard(settings.dead_letter.storm_limit),
+        tally=tally,
+        clock=clock,
+        log=log,
+    )
     stages = Stages(
         source=source,
         decode=decoder_of(settings.schemas, registry),
@@ -100,17 +109,24 @@ def build(
         lanes=lanes,
         delivery=delivery,
         dead_letters=dead_letters,
+        outcomes=outcomes,
         assignment=assignment,
         backpressure=backpressure,
         unreadable=StormGuard(settings.dead_letter.storm_limit),
-        undeliverable=StormGuard(settings.dead_letter.storm_limit),
     )
     pipeline = Pipeline(
         stages, poll_max_records=settings.kafka.poll_max_records, tally=tally, clock=clock, log=log
     )
-    drain = Drain(delivery, dead_letters, pipeline.settle, settings.kafka.drain_timeout_s)
-    rebalance = Rebalance(assignment, backpressure, drain, tally=tally, clock=clock, log=log)
-    gauged = Gauged(assignment, backpressure, delivery, dead_letters)
+    rebalance = Rebalance(
+        assignment,
+        backpressure,
+        outcomes,
+        drain_timeout_s=settings.kafka.drain_timeout_s,
+        tally=tally,
+        clock=clock,
+        log=log,
+    )
+    gauged = Gauged(assignment, delivery, dead_letters)
     return Parts(pipeline, rebalance, source, dead_letters, client, registry, gauged)
 
 
@@ -127,24 +143,24 @@ def renew(parts: Parts, settings: Settings) -> None:
         parts.dead_letters.set_credentials(username, password)
 
 
-def _by_key(record: Record, _call: SegCall, ledger: Ledger) -> Hashable:
-    return ledger, record.key
+def _by_key(record: Record, _call: SegCall) -> Hashable:
+    return record.tenure, record.key
 
 
-def _by_user(_record: Record, call: SegCall, ledger: Ledger) -> Hashable:
-    return ledger, call.user
+def _by_user(record: Record, call: SegCall) -> Hashable:
+    return record.tenure, call.user
 
 
-def _by_partition(_record: Record, _call: SegCall, ledger: Ledger) -> Hashable:
-    return ledger
+def _by_partition(record: Record, _call: SegCall) -> Hashable:
+    return record.tenure
 
 
-LANE_OF: dict[str, Callable[[Record, SegCall, Ledger], Hashable]] = {
+LANE_OF: dict[str, Callable[[Record, SegCall], Hashable]] = {
     "key": _by_key,
     "user": _by_user,
     "partition": _by_partition,
 }
-"""What `ordering.by` means: calls of one lane keep their order. Each holds the ledger, for a lane
+"""What `ordering.by` means: calls of one lane keep their order. Each holds the tenure, for a lane
 is a part of one partition during one assignment."""
 
 

@@ -97,9 +97,9 @@ class Batch:
     def drop_closed(self) -> list[Task]:
         """Take out the calls whose partition went to another member: they are that one's now."""
         rest = self._tasks[self._start :]
-        dropped = [task for task in rest if task.ledger.closed]
+        dropped = [task for task in rest if task.record.tenure.closed]
         if dropped:
-            self._tasks = [task for task in rest if not task.ledger.closed]
+            self._tasks = [task for task in rest if not task.record.tenure.closed]
             self._start = 0
             self._guilty_before = None
             self._aim(len(self._tasks))

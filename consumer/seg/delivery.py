@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from random import Random
 
     from consumer.core.lanes import Lanes, Task
-    from consumer.core.ledger import Ledger
+    from consumer.core.model import Tenure
     from consumer.core.timing import Clock
     from consumer.seg.breaker import Breaker
     from consumer.seg.limiter import Concurrency
@@ -116,9 +116,9 @@ class Delivery:
         settled, self._settled, self._delivered = self._settled, [], None
         return settled
 
-    def on_wire(self, ledgers: Collection[Ledger]) -> bool:
-        """Tell whether a request under way holds a call of one of *ledgers*."""
-        return any(task.ledger in ledgers for batch in self._on_wire for task in batch.calls)
+    def on_wire(self, tenures: Collection[Tenure]) -> bool:
+        """Tell whether a request under way holds a call of one of *tenures*."""
+        return any(task.record.tenure in tenures for batch in self._on_wire for task in batch.calls)
 
     def _start_all(self, now_s: float, timeout_s: float) -> float:
         """Start requests up to the limits; return how long to wait for answers at most."""

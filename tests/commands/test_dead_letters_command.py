@@ -12,8 +12,7 @@ from rich.console import Console
 from consumer.avro.encoder import Encoder
 from consumer.commands.letter_tables import letter_lines
 from consumer.core.errors import DeadLetterReason
-from consumer.core.ledger import Ledger
-from consumer.core.model import DeadLetter, Partition, Record
+from consumer.core.model import DeadLetter, Partition, Record, Tenure
 from consumer.kafka.dead_letter_reader import COUNT_HEADER, FROM_HEADER, Wanted, letter_of, revived
 from consumer.kafka.dead_letters import headers_of
 from consumer.kafka.embedded import CONFIG, EmbeddedBroker
@@ -33,8 +32,8 @@ OWN_HEADERS: list[tuple[str, bytes | None]] = [("trace", b"7"), ("trace", None)]
 
 def dead_letter(offset: int, reason: DeadLetterReason, value: bytes) -> DeadLetter:
     """Return a letter from partition 1 of `events`, with headers of its own."""
-    record = Record(SOURCE, offset, 1_700_000_000_000, b"jane", value, OWN_HEADERS)
-    return DeadLetter(record, Ledger(), reason, "price: expected a number, got text", 1, 400)
+    record = Record(Tenure(SOURCE), offset, 1_700_000_000_000, b"jane", value, OWN_HEADERS)
+    return DeadLetter(record, reason, "price: expected a number, got text", 1, 400)
 
 
 class Scene:
@@ -283,8 +282,8 @@ def test_a_second_death_is_seen_as_such() -> None:
             headers=headers_of(dead_letter(41, DeadLetterReason.BAD_NUMBER, b"x"), "g", "1")
         )
     )
-    again = Record(SOURCE, 99, None, b"jane", b"x", revived(first).headers)
-    second_death = DeadLetter(again, Ledger(), DeadLetterReason.BAD_NUMBER, "", 0, None)
+    again = Record(Tenure(SOURCE), 99, None, b"jane", b"x", revived(first).headers)
+    second_death = DeadLetter(again, DeadLetterReason.BAD_NUMBER, "", 0, None)
 
     second = letter_of(again._replace(headers=headers_of(second_death, "g", "1")))
 
@@ -295,7 +294,7 @@ def test_a_second_death_is_seen_as_such() -> None:
 
 def test_a_letter_without_a_time_is_left_out_by_a_time() -> None:
     """What is asked by time needs one."""
-    letter = letter_of(Record(Partition("t", 0), 0, None, None, None, None))
+    letter = letter_of(Record(Tenure(Partition("t", 0)), 0, None, None, None, None))
 
     assert Wanted().includes(letter)
     assert not Wanted(since_ms=0).includes(letter)

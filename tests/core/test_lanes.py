@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from consumer.core.lanes import Lanes, Task
-from consumer.core.ledger import Ledger
-from tests.fakes import a_task
+from consumer.core.model import Tenure
+from tests.fakes import P0, a_task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 MANY = 1_000_000
 
 
-@pytest.fixture(name="ledger")
-def _ledger() -> Ledger:
-    return Ledger()
+@pytest.fixture(name="tenure")
+def _tenure() -> Tenure:
+    return Tenure(P0)
 
 
 @pytest.fixture(name="lanes")
@@ -31,9 +31,9 @@ def _lanes() -> Lanes:
     return Lanes()
 
 
-def fill(lanes: Lanes, ledger: Ledger, keys: str) -> list[Task]:
+def fill(lanes: Lanes, tenure: Tenure, keys: str) -> list[Task]:
     """Put one call after the other into the lanes of *keys*, offsets from 0 on, after a second."""
-    tasks = [a_task(ledger, offset) for offset in range(len(keys))]
+    tasks = [a_task(tenure, offset) for offset in range(len(keys))]
     for key, task in zip(keys, tasks, strict=True):
         lanes.put(key, task, 1.0)
     return tasks
@@ -44,9 +44,9 @@ def offsets(tasks: list[Task]) -> list[int]:
     return [task.record.offset for task in tasks]
 
 
-def test_one_call_of_a_lane_is_under_way_at_a_time(lanes: Lanes, ledger: Ledger) -> None:
+def test_one_call_of_a_lane_is_under_way_at_a_time(lanes: Lanes, tenure: Tenure) -> None:
     """The picture at the top of the module, in single mode: 3 and 4 wait behind 0 of their key."""
-    tasks = fill(lanes, ledger, "abcaa")
+    tasks = fill(lanes, tenure, "abcaa")
 
     taken = [lanes.take(1, 0) for _ in range(4)]
 
@@ -55,16 +55,16 @@ def test_one_call_of_a_lane_is_under_way_at_a_time(lanes: Lanes, ledger: Ledger)
     assert [3] == offsets(lanes.take(1, 0))
 
 
-def test_batch_takes_a_whole_lane_in_order(lanes: Lanes, ledger: Ledger) -> None:
+def test_batch_takes_a_whole_lane_in_order(lanes: Lanes, tenure: Tenure) -> None:
     """An array keeps its order, so that several calls of a lane may travel in one."""
-    fill(lanes, ledger, "abaab")
+    fill(lanes, tenure, "abaab")
 
     assert [0, 2, 3, 1, 4] == offsets(lanes.take(MANY, MANY))
 
 
-def test_lane_waits_until_all_of_its_calls_are_settled(lanes: Lanes, ledger: Ledger) -> None:
+def test_lane_waits_until_all_of_its_calls_are_settled(lanes: Lanes, tenure: Tenure) -> None:
     """Two batches never hold calls of one lane."""
-    first, second, _third = fill(lanes, ledger, "aaa")
+    first, second, _third = fill(lanes, tenure, "aaa")
     lanes.take(2, MANY)
 
     lanes.settle(first, 9.0)
@@ -74,9 +74,9 @@ def test_lane_waits_until_all_of_its_calls_are_settled(lanes: Lanes, ledger: Led
     assert [2] == offsets(lanes.take(MANY, MANY))
 
 
-def test_busy_lane_goes_to_the_end_of_the_queue(lanes: Lanes, ledger: Ledger) -> None:
+def test_busy_lane_goes_to_the_end_of_the_queue(lanes: Lanes, tenure: Tenure) -> None:
     """Each lane that is ready is taken before any is taken again, however long one of them is."""
-    fill(lanes, ledger, "a" * 50 + "bc" + "a" * 50)
+    fill(lanes, tenure, "a" * 50 + "bc" + "a" * 50)
     order: list[int] = []
     for _ in range(4):
         calls = lanes.take(1, 0)
@@ -86,15 +86,15 @@ def test_busy_lane_goes_to_the_end_of_the_queue(lanes: Lanes, ledger: Ledger) ->
     assert [0, 50, 51, 1] == order
 
 
-def test_one_call_is_taken_like_an_array_of_one(lanes: Lanes, ledger: Ledger) -> None:
+def test_one_call_is_taken_like_an_array_of_one(lanes: Lanes, tenure: Tenure) -> None:
     """The longest ready one; its lane waits until it is settled, and what is ready is counted."""
-    fill(lanes, ledger, "aab")
+    fill(lanes, tenure, "aab")
     first, other = lanes.take_one(), lanes.take_one()
     assert first is not None
     assert other is not None
     assert [0, 2] == offsets([first, other])
     assert lanes.take_one() is None
-    fill(lanes, ledger, "a")
+    fill(lanes, tenure, "a")
     assert (0, 0) == (lanes.ready_calls, lanes.ready_bytes)
 
     lanes.settle(first, 9.0)
@@ -104,9 +104,9 @@ def test_one_call_is_taken_like_an_array_of_one(lanes: Lanes, ledger: Ledger) ->
     assert (0, 0) == (lanes.ready_calls, lanes.ready_bytes)
 
 
-def test_first_ready_tells_since_when(lanes: Lanes, ledger: Ledger) -> None:
+def test_first_ready_tells_since_when(lanes: Lanes, tenure: Tenure) -> None:
     """A batch's age is that of its first call: from when it came to the head of its lane."""
-    first, second = fill(lanes, ledger, "aa")
+    first, second = fill(lanes, tenure, "aa")
     assert (first, 1.0) == (lanes.first_ready(), first.ready_s)
 
     lanes.settle(lanes.take(1, 0)[0], 7.5)
@@ -114,19 +114,19 @@ def test_first_ready_tells_since_when(lanes: Lanes, ledger: Ledger) -> None:
     assert (second, 7.5) == (lanes.first_ready(), second.ready_s)
 
 
-def test_put_tells_how_many_wait_in_the_lane(lanes: Lanes, ledger: Ledger) -> None:
+def test_put_tells_how_many_wait_in_the_lane(lanes: Lanes, tenure: Tenure) -> None:
     """Those under way do not wait."""
-    waiting = [lanes.put(key, a_task(ledger), 0.0) for key in ("a", "a", "b")]
+    waiting = [lanes.put(key, a_task(tenure), 0.0) for key in ("a", "a", "b")]
     assert [1, 2, 1] == waiting
 
     lanes.take(1, 0)
-    assert lanes.put("a", a_task(ledger), 0.0) == 2
+    assert lanes.put("a", a_task(tenure), 0.0) == 2
 
 
-def test_first_call_is_taken_whatever_its_size(lanes: Lanes, ledger: Ledger) -> None:
+def test_first_call_is_taken_whatever_its_size(lanes: Lanes, tenure: Tenure) -> None:
     """A call over the bound travels alone; the others share the room."""
     for key, size in (("a", 90), ("b", 30), ("c", 15), ("d", 10)):
-        lanes.put(key, a_task(ledger, size, bytes(size)), 0.0)
+        lanes.put(key, a_task(tenure, size, bytes(size)), 0.0)
 
     assert [90] == offsets(lanes.take(MANY, 50))
     assert [30, 15] == offsets(lanes.take(MANY, 50))
@@ -134,21 +134,21 @@ def test_first_call_is_taken_whatever_its_size(lanes: Lanes, ledger: Ledger) -> 
 
 def test_calls_of_a_revoked_partition_are_never_taken(lanes: Lanes) -> None:
     """They are the next owner's; the calls of other partitions go on."""
-    ours, gone = Ledger(), Ledger()
-    for key, ledger in (("a", gone), ("b", ours), ("a", gone), ("c", gone)):
-        lanes.put(key, a_task(ledger), 0.0)
+    ours, gone = Tenure(P0), Tenure(P0)
+    for key, tenure in (("a", gone), ("b", ours), ("a", gone), ("c", gone)):
+        lanes.put(key, a_task(tenure), 0.0)
 
     gone.closed = True
 
-    assert [ours] == [task.ledger for task in lanes.take(MANY, MANY)]
+    assert [ours] == [task.record.tenure for task in lanes.take(MANY, MANY)]
     assert lanes.first_ready() is None
     assert (0, 0) == (lanes.ready_calls, lanes.ready_bytes)
 
 
-def test_settling_what_was_never_put_is_refused(lanes: Lanes, ledger: Ledger) -> None:
+def test_settling_what_was_never_put_is_refused(lanes: Lanes, tenure: Tenure) -> None:
     """Such a task has no lane."""
     with pytest.raises(AttributeError, match="lane"):
-        lanes.settle(a_task(ledger), 0.0)
+        lanes.settle(a_task(tenure), 0.0)
 
 
 @pytest.fixture(name="_uncollected")
@@ -163,16 +163,16 @@ def _without_the_collector() -> Iterator[None]:
 @pytest.mark.usefixtures("_uncollected")
 def test_calls_are_freed_without_the_garbage_collector(lanes: Lanes, *, revoked: bool) -> None:
     """A call's body and record go as soon as it is done: thousands a second leave no cycles."""
-    ledger = Ledger()
+    tenure = Tenure(P0)
     for offset in range(20):
-        lanes.put(offset % 5, a_task(ledger, offset), 0.0)
-    ledger.closed = revoked
+        lanes.put(offset % 5, a_task(tenure, offset), 0.0)
+    tenure.closed = revoked
     while calls := lanes.take(3, MANY):
         while calls:
             lanes.settle(calls.pop(0), 0.0)
 
     kept = [thing for thing in gc.get_objects() if isinstance(thing, Task)]
-    assert not [task for task in kept if task.ledger is ledger]
+    assert not [task for task in kept if task.record.tenure is tenure]
 
 
 class Traffic(RuleBasedStateMachine):
@@ -181,7 +181,7 @@ class Traffic(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.lanes = Lanes()
-        self.ledgers = [Ledger() for _ in range(3)]
+        self.tenures = [Tenure(P0) for _ in range(3)]
         self.waiting: dict[object, deque[Task]] = {}
         self.under_way: dict[object, deque[Task]] = {}
         self.turns: deque[object] = deque()  # the lanes that are ready, first the next to be taken
@@ -190,9 +190,9 @@ class Traffic(RuleBasedStateMachine):
     @rule(number=st.integers(0, 2), letter=st.sampled_from("abc"), size=st.integers(0, 9))
     def put(self, number: int, letter: str, size: int) -> None:
         """A call goes behind the others of its lane; a lane of its own is the last in the queue."""
-        ledger = self.ledgers[number]
-        key, task = (ledger, letter), a_task(ledger, 0, bytes(size))
-        if ledger.closed:
+        tenure = self.tenures[number]
+        key, task = (tenure, letter), a_task(tenure, 0, bytes(size))
+        if tenure.closed:
             return
         if key not in self.waiting:
             self.waiting[key], self.under_way[key] = deque(), deque()
@@ -232,9 +232,9 @@ class Traffic(RuleBasedStateMachine):
 
     @rule(number=st.integers(0, 2))
     def revoke(self, number: int) -> None:
-        """A partition goes, and comes back with a new ledger."""
-        self.ledgers[number].closed = True
-        self.ledgers[number] = Ledger()
+        """A partition goes, and comes back with a new tenure."""
+        self.tenures[number].closed = True
+        self.tenures[number] = Tenure(P0)
 
     @rule()
     def look(self) -> None:
@@ -271,7 +271,7 @@ class Traffic(RuleBasedStateMachine):
 
     def first(self) -> Task | None:
         """Return the next call, after lanes of revoked partitions at the head were dropped."""
-        while self.turns and self.waiting[self.turns[0]][0].ledger.closed:
+        while self.turns and self.waiting[self.turns[0]][0].record.tenure.closed:
             del self.waiting[self.turns.popleft()]
         return self.waiting[self.turns[0]][0] if self.turns else None
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from consumer.core.checkpoint import decode
-from consumer.core.ledger import Checkpoint, Ledger
+from consumer.core.ledger import Checkpoint
 from consumer.flow.assignment import (
     ANSWER_WITHIN_S,
     FINISHED_TO_COMMIT,
@@ -25,7 +25,7 @@ from tests.fakes import P0, P1, FakeClock, FakeSource, a_record
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from consumer.core.model import Partition
+    from consumer.core.model import Partition, Record, Tenure
 
 INTERVAL_S = 1.0
 
@@ -39,7 +39,7 @@ class Member:
         self.source.listener = self
         self.tally = Tally()
         self.assignment = Assignment(self.source, INTERVAL_S, self.tally, self.clock)
-        self.in_flight: list[tuple[Partition, Ledger, int]] = []
+        self.in_flight: list[Record] = []
 
     def produce(self, partition: Partition, count: int) -> None:
         """Write *count* records to the log."""
@@ -50,16 +50,14 @@ class Member:
     def read(self, count: int = 1_000) -> None:
         """Start up to *count* records."""
         for record in self.source.poll(count, 0.0):
-            ledger = self.assignment.ledgers[record.partition]
-            if ledger.start(record.offset):
+            if record.tenure.ledger.start(record.offset):
                 self.tally.records_received += 1
                 self.tally.records_in_flight += 1
-                self.in_flight.append((record.partition, ledger, record.offset))
+                self.in_flight.append(record)
 
     def finish(self, index: int = 0) -> bool:
         """Finish one of those in flight; tell whether it counted."""
-        partition, ledger, offset = self.in_flight.pop(index)
-        finished = self.assignment.finish(partition, ledger, offset)
+        finished = self.assignment.finish(self.in_flight.pop(index))
         if finished:
             self.tally.records_ignored["made_up",] = (
                 self.tally.records_ignored.get(("made_up",), 0) + 1
@@ -77,21 +75,21 @@ class Member:
         self.clock.advance(after_s)
         self.assignment.commit_if_due(self.clock.monotonic_s())
 
-    def assigned(self, partitions: Mapping[Partition, Checkpoint | None]) -> None:
-        """Own *partitions*, as the rebalance does."""
-        self.assignment.add(partitions)
+    def assigned(self, tenures: Collection[Tenure]) -> None:
+        """Own the partitions of *tenures*, as the rebalance does."""
+        self.assignment.add(tenures)
 
-    def revoked(self, partitions: Collection[Partition]) -> None:
-        """Commit *partitions* and give them up, as the rebalance does."""
-        self.assignment.close(partitions)
-        self.assignment.commit_now(partitions)
-        self.assignment.drop(partitions)
+    def revoked(self, tenures: Collection[Tenure]) -> None:
+        """Commit *tenures* and give them up, as the rebalance does."""
+        self.assignment.close(tenures)
+        self.assignment.commit_now(tenures)
+        self.assignment.drop(tenures)
 
-    def lost(self, partitions: Collection[Partition]) -> None:
-        """Give *partitions* up, as the rebalance does."""
-        self.assignment.drop(partitions)
+    def lost(self, tenures: Collection[Tenure]) -> None:
+        """Give *tenures* up, as the rebalance does."""
+        self.assignment.drop(tenures)
 
-    def commit_answered(self, committed: Mapping[Partition, Checkpoint], error: str | None) -> None:
+    def commit_answered(self, committed: Mapping[Tenure, Checkpoint], error: str | None) -> None:
         """Pass the answer on, as the rebalance does."""
         self.assignment.commit_answered(committed, error)
 
@@ -114,7 +112,7 @@ def test_commit_speaks_of_what_is_finished(member: Member) -> None:
     member.source.answer()
 
     assert Checkpoint(0, 2, (0,)) == decode(*member.source.stored[P0])
-    assert Checkpoint(0, 3, (0, 2)) == member.assignment.ledgers[P0].committed
+    assert Checkpoint(0, 3, (0, 2)) == member.source.tenures[P0].committed
 
 
 def test_commit_goes_out_every_interval(member: Member) -> None:
@@ -251,7 +249,7 @@ def test_refused_commit_is_due_again(member: Member) -> None:
 
     assert member.source.commits == 2
     assert {("NOT_COORDINATOR",): 1} == member.tally.commit_failures
-    assert Checkpoint(0, 3, (0, 1, 2)) == member.assignment.ledgers[P0].committed
+    assert Checkpoint(0, 3, (0, 1, 2)) == member.source.tenures[P0].committed
 
 
 def test_time_to_the_answer_is_measured(member: Member) -> None:
@@ -277,7 +275,7 @@ def test_revoked_partition_is_committed_while_it_is_owned(member: Member) -> Non
     member.source.assign(P0)
     member.read()
 
-    assert [(P0, 1)] == [(partition, offset) for partition, _, offset in member.in_flight[1:]]
+    assert [1] == [record.offset for record in member.in_flight[1:]]
 
 
 def test_late_finish_falls_on_an_orphan(member: Member) -> None:
@@ -287,7 +285,7 @@ def test_late_finish_falls_on_an_orphan(member: Member) -> None:
     assert (3, 3, 0) == member.counts
     assert member.finish() is False
     assert (3, 3, 0) == member.counts
-    assert not member.assignment.ledgers
+    assert not member.assignment.tenures
 
 
 def test_late_finish_falls_on_an_orphan_after_the_partition_came_back(member: Member) -> None:
@@ -298,36 +296,36 @@ def test_late_finish_falls_on_an_orphan_after_the_partition_came_back(member: Me
     assert member.finish() is False
 
     member.read()
-    assert member.assignment.ledgers[P0].in_flight == 3
+    assert member.source.tenures[P0].ledger.in_flight == 3
 
 
 def test_finishing_twice_is_refused(member: Member) -> None:
     """It would hide that another record was lost."""
-    [(_, ledger, offset), *_rest] = member.in_flight
+    record = member.in_flight[0]
     member.finish()
 
     with pytest.raises(KeyError):
-        member.assignment.finish(P0, ledger, offset)
+        member.assignment.finish(record)
 
 
 def test_closed_partition_may_still_finish_and_commit(member: Member) -> None:
     """That is what a revoke waits for."""
-    ledgers = member.assignment.close([P0, P1])
+    tenures = list(member.source.tenures.values())
+    member.assignment.close(tenures)
 
-    assert [member.assignment.ledgers[P0]] == ledgers
-    assert ledgers[0].closed
+    assert all(tenure.closed for tenure in tenures)
     assert member.finish() is True
-    member.assignment.commit_now([P0])
+    member.assignment.commit_now(tenures)
     assert 1 == member.source.stored[P0][0]
 
 
 def test_unfinished_records_of_a_dropped_partition_are_handed_over(member: Member) -> None:
     """They are in flight no longer, but they have not ended here either."""
     member.finish()
-    ledger = member.assignment.ledgers[P0]
+    tenure = member.source.tenures[P0]
     member.source.lose(P1, P0)
 
-    assert ledger.closed
+    assert tenure.closed
     assert (3, 2, 0) == (
         member.tally.records_received,
         member.tally.records_handed_over,
@@ -359,7 +357,7 @@ def test_answer_for_a_partition_that_went_is_ignored(member: Member) -> None:
 
     member.source.answer()
 
-    assert not member.assignment.ledgers
+    assert not member.assignment.tenures
 
 
 class Groups(RuleBasedStateMachine):
@@ -389,15 +387,15 @@ class Groups(RuleBasedStateMachine):
     def finish(self, data: st.DataObject) -> None:
         """Finish any record ever started; it counts only in the assignment that it began in."""
         index = data.draw(st.integers(0, len(self.member.in_flight) - 1))
-        partition, ledger, offset = self.member.in_flight[index]
-        is_orphan = self.member.assignment.ledgers.get(partition) is not ledger
+        record = self.member.in_flight[index]
+        is_orphan = record.tenure not in self.member.assignment.tenures
         before = self.member.counts
 
         assert self.member.finish(index) is not is_orphan
         if is_orphan:
             assert before == self.member.counts
         else:
-            self.done.add((partition, offset))
+            self.done.add((record.partition, record.offset))
 
     @rule(seconds=st.sampled_from([0.0, 1.0, 60.0]), silent=st.booleans())
     def commit(self, seconds: float, silent: bool) -> None:  # noqa: FBT001 - hypothesis passes it
@@ -435,8 +433,8 @@ class Groups(RuleBasedStateMachine):
         received, ended, in_flight = self.member.counts
 
         assert received == ended + in_flight
-        ledgers = self.member.assignment.ledgers.values()
-        assert sum(ledger.in_flight for ledger in ledgers) == in_flight
+        tenures = self.member.assignment.tenures
+        assert sum(tenure.ledger.in_flight for tenure in tenures) == in_flight
 
     @invariant()
     def broker_is_told_only_of_what_is_done(self) -> None:
@@ -454,8 +452,8 @@ class Groups(RuleBasedStateMachine):
         member.commit(after_s=ANSWER_WITHIN_S)
         member.source.answer()
 
-        for ledger in member.assignment.ledgers.values():
-            assert ledger.checkpoint() in {None, ledger.committed}
+        for tenure in member.assignment.tenures:
+            assert tenure.ledger.checkpoint() in {None, tenure.committed}
 
 
 TestGroups = Groups.TestCase

@@ -9,7 +9,6 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from consumer.core.ledger import Ledger
 from consumer.flow.backpressure import PAUSE_AFTER_S, Backpressure, Bounds, InFlight
 from tests.fakes import P0, P1, FakeClock, FakeSource
 
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from consumer.core.ledger import Checkpoint
-    from consumer.core.model import Partition
+    from consumer.core.model import Partition, Tenure
 
 BOUNDS = Bounds(records=10, window=20, lane=6, body_bytes=1_000)
 
@@ -30,37 +29,41 @@ class Member:
         self.source = FakeSource(self.clock)
         self.source.listener = self
         self.backpressure = Backpressure(self.source, BOUNDS)
-        self.ledgers: dict[Partition, Ledger] = {}
         self.call_bytes = 1
+
+    @property
+    def tenures(self) -> list[Tenure]:
+        """Those of the partitions that are owned."""
+        return list(self.source.tenures.values())
 
     @property
     def in_flight(self) -> InFlight:
         """How much is unfinished in all."""
-        records = sum(ledger.in_flight for ledger in self.ledgers.values())
+        records = sum(tenure.ledger.in_flight for tenure in self.tenures)
         return InFlight(records, records * self.call_bytes)
 
     @property
     def paused(self) -> set[Partition]:
         """Which of the owned partitions Kafka does not read."""
-        return self.source.paused & self.source.owned
+        return self.source.paused
 
     def update(self, *, after_s: float = 0.0, away: bool = False) -> None:
         """Let time pass and turn once."""
         self.clock.advance(after_s)
         now_s = self.clock.monotonic_s()
-        self.backpressure.read(self.ledgers)
-        self.backpressure.update(self.ledgers, self.in_flight, now_s, away=away)
+        self.backpressure.read(self.tenures)
+        self.backpressure.update(self.tenures, self.in_flight, now_s, away=away)
 
     def read(self, partition: Partition, count: int = 1, *, lane_waiting: int = 1) -> None:
         """Read records whose calls go into lanes, where so many wait."""
-        ledger = self.ledgers[partition]
+        tenure = self.source.tenures[partition]
         for _ in range(count):
-            ledger.start(ledger.next_offset or 0)
-            self.backpressure.queued(partition, lane_waiting)
+            tenure.ledger.start(tenure.ledger.next_offset or 0)
+            self.backpressure.queued(tenure, lane_waiting)
 
     def ignore(self, partition: Partition, count: int) -> None:
         """Read records for which there is nothing to do."""
-        ledger = self.ledgers[partition]
+        ledger = self.source.tenures[partition].ledger
         for _ in range(count):
             offset = ledger.next_offset or 0
             ledger.start(offset)
@@ -68,24 +71,20 @@ class Member:
 
     def finish(self, partition: Partition, count: int) -> None:
         """Finish the oldest records in flight."""
-        ledger = self.ledgers[partition]
+        ledger = self.source.tenures[partition].ledger
         for _ in range(count):
             ledger.finish(next(iter(ledger._in_flight)))
 
-    def assigned(self, partitions: Mapping[Partition, Checkpoint | None]) -> None:
-        """Own *partitions*, as the rebalance does."""
-        self.ledgers |= {partition: Ledger() for partition in partitions}
-        self.backpressure.assigned(partitions.keys())
+    def assigned(self, tenures: Collection[Tenure]) -> None:
+        """Own the partitions of *tenures*, as the rebalance does."""
+        self.backpressure.assigned(tenures)
 
-    def lost(self, partitions: Collection[Partition]) -> None:
-        """Give *partitions* up, as the rebalance does."""
-        for partition in partitions:
-            del self.ledgers[partition]
-        self.backpressure.gone(partitions)
+    def lost(self, tenures: Collection[Tenure]) -> None:
+        """Give *tenures* up; their pauses go with them."""
 
     revoked = lost
 
-    def commit_answered(self, committed: Mapping[Partition, Checkpoint], error: str | None) -> None:
+    def commit_answered(self, committed: Mapping[Tenure, Checkpoint], error: str | None) -> None:
         """Hear nothing: nothing is committed here."""
 
 
@@ -262,7 +261,6 @@ def test_partition_that_is_full_stays_paused_when_the_others_go_on(member: Membe
     member.update()
 
     assert {P0} == member.paused
-    assert member.backpressure.paused_partitions(2) == 1
 
 
 def test_relief_of_one_partition_waits_for_the_pause_of_all(member: Member) -> None:
@@ -273,7 +271,6 @@ def test_relief_of_one_partition_waits_for_the_pause_of_all(member: Member) -> N
 
     member.update(away=True)
     assert {P0, P1} == member.paused
-    assert member.backpressure.paused_partitions(2) == 2
 
     member.update()
     assert not member.paused
@@ -326,15 +323,15 @@ class Schedules(RuleBasedStateMachine):
         full = records >= bounds.records or body_bytes >= bounds.body_bytes
         member.update(after_s=seconds, away=away)
         assert member.backpressure.paused or not away
-        for partition, ledger in member.ledgers.items():
-            assert ledger.window < bounds.window or partition in member.paused
+        for tenure in member.tenures:
+            assert tenure.ledger.window < bounds.window or tenure.pauses
         room = member.backpressure.room(member.in_flight)
         assert full is (room <= 0)
         for partition, lane in reads[: max(0, room)]:
-            if partition not in member.ledgers or partition in member.paused:
+            if partition not in member.source.owned - member.paused:
                 continue
             if lane:
-                in_flight = member.ledgers[partition].in_flight
+                in_flight = member.source.tenures[partition].ledger.in_flight
                 member.read(partition, 1, lane_waiting=min(lane, in_flight + 1))
             else:
                 member.ignore(partition, 30)
@@ -347,9 +344,9 @@ class Schedules(RuleBasedStateMachine):
     @rule(partition=st.sampled_from([P0, P1]), count=st.integers(1, 10))
     def finish(self, partition: Partition, count: int) -> None:
         """Finish the oldest."""
-        ledger = self.member.ledgers.get(partition)
-        if ledger is not None:
-            self.member.finish(partition, min(count, ledger.in_flight))
+        tenure = self.member.source.tenures.get(partition)
+        if tenure is not None:
+            self.member.finish(partition, min(count, tenure.ledger.in_flight))
 
     @rule(partition=st.sampled_from([P0, P1]))
     def rebalance(self, partition: Partition) -> None:
@@ -362,17 +359,16 @@ class Schedules(RuleBasedStateMachine):
 
     @invariant()
     def all_is_paused_or_only_what_is_full(self) -> None:
-        """What Kafka does not read is what the metric says."""
+        """While everything is paused nothing is read, whatever comes and goes."""
         member = self.member
-        owned = len(member.ledgers)
-
-        assert len(member.paused) == member.backpressure.paused_partitions(owned)
+        if member.backpressure.paused:
+            assert member.paused == member.source.owned
 
     def teardown(self) -> None:
         """When the dependencies are back and the work is done everything is read again."""
         member = self.member
-        for partition, ledger in member.ledgers.items():
-            member.finish(partition, ledger.in_flight)
+        for tenure in member.tenures:
+            member.finish(tenure.partition, tenure.ledger.in_flight)
 
         member.update()
 

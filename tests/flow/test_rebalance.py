@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from unittest.mock import Mock, call
 
 from consumer.core.checkpoint import decode
+from consumer.core.model import Tenure
 from tests.fakes import P0, P1, a_record, an_answer, take_all
 from tests.member import DRAIN_S, POISON, Member, ids_in, page
 
@@ -47,8 +48,8 @@ def test_rebalance_that_brings_nothing_is_no_line_of_the_log() -> None:
     member = Member()
     member.rebalance._log = log = Mock()
 
-    member.rebalance.assigned({})
-    member.rebalance.assigned({P1: None})
+    member.rebalance.assigned([])
+    member.rebalance.assigned([Tenure(P1)])
 
     assert log.info.call_args_list == [call("partitions_assigned", partitions=["events/1"])]
     assert member.tally.rebalances["assigned",] == 3
@@ -97,6 +98,20 @@ def test_revoke_waits_for_dead_letters_under_way() -> None:
 
     assert member.committed == 1
     assert len(member.letters.topic) == 1
+
+
+def test_revoke_does_not_wait_for_dead_letters_of_what_stays() -> None:
+    """The group would wait for a topic that has nothing to do with what leaves."""
+    member = Member(None, P0, P1)
+    member.letters.away = True
+    member.source.append(a_record(0, value=page(0)), a_record(0, partition=P1, value=POISON))
+    member.turn(3)
+    start_s = member.clock.now_s
+
+    member.source.revoke(P0)
+
+    assert member.committed == 1
+    assert member.clock.now_s - start_s < 1.0
 
 
 def test_what_stays_goes_on_during_a_revoke() -> None:
@@ -243,7 +258,7 @@ def test_shutdown_drains_and_commits_everything_that_was_started() -> None:
     member.source.append(a_record(0, value=page(0)), a_record(0, partition=P1, value=page(10)))
     member.turn(3)
 
-    member.rebalance.revoked(list(member.assignment.ledgers))
+    member.rebalance.revoked(member.assignment.tenures)
     member.source.revoke(P0, P1)
 
     assert {0: 1, 1: 1} == {p.number: offset for p, (offset, _) in member.source.stored.items()}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import orjson
 import structlog
 
-from consumer.core.ledger import Checkpoint, Ledger
+from consumer.core.model import Pause
 from consumer.core.timing import SystemClock
 from consumer.kafka.produce import Outgoing, TopicProducer
 from consumer.kafka.source import KafkaSource
@@ -19,7 +19,8 @@ from tests.kafka.brokers import LIMIT_S
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
-    from consumer.core.model import Partition, Record
+    from consumer.core.ledger import Checkpoint, Ledger
+    from consumer.core.model import Partition, Record, Tenure
     from consumer.settings import Settings
     from tests.kafka.brokers import Broker
 
@@ -70,13 +71,13 @@ class Member:
         self.source = KafkaSource(
             settings.kafka, self.tally, structlog.wrap_logger(self.log, processors=[])
         )
-        self.ledgers: dict[Partition, Ledger] = {}
+        self.tenures: dict[Partition, Tenure] = {}
         self.records: list[Record] = []
         self.polled = 0
         """How many records came, those included that need no work."""
         self.said: list[Said] = []
         self.answers: list[str | None] = []
-        self.on_revoke: Callable[[Collection[Partition]], None] = lambda _partitions: None
+        self.on_revoke: Callable[[Collection[Tenure]], None] = lambda _tenures: None
         self.source.subscribe(self)
 
     def __repr__(self) -> str:
@@ -87,7 +88,12 @@ class Member:
     @property
     def owned(self) -> set[int]:
         """The numbers of the partitions that are its own now."""
-        return {partition.number for partition in self.ledgers}
+        return {partition.number for partition in self.tenures}
+
+    @property
+    def ledgers(self) -> dict[Partition, Ledger]:
+        """The ledgers of what is its own now."""
+        return {partition: tenure.ledger for partition, tenure in self.tenures.items()}
 
     @property
     def values(self) -> list[bytes | None]:
@@ -98,14 +104,14 @@ class Member:
         """Poll once, and start what comes."""
         for record in self.source.poll(500, timeout_s):
             self.polled += 1
-            if self.ledgers[record.partition].start(record.offset):
+            if not record.tenure.closed and record.tenure.ledger.start(record.offset):
                 self.records.append(record)
 
     def finish(self, *offsets: int) -> None:
         """Finish the records at *offsets* that were read."""
         for record in self.records:
             if record.offset in offsets:
-                self.ledgers[record.partition].finish(record.offset)
+                record.tenure.ledger.finish(record.offset)
 
     def finish_all(self) -> None:
         """Finish what is in flight."""
@@ -113,54 +119,63 @@ class Member:
             for offset in tuple(ledger._in_flight):
                 ledger.finish(offset)
 
-    def checkpoints(self) -> dict[Partition, Checkpoint]:
+    def checkpoints(self) -> dict[Tenure, Checkpoint]:
         """Return what may be committed now."""
-        found = {partition: ledger.checkpoint() for partition, ledger in self.ledgers.items()}
-        return {partition: it for partition, it in found.items() if it is not None}
+        found = {tenure: tenure.ledger.checkpoint() for tenure in self.tenures.values()}
+        return {tenure: it for tenure, it in found.items() if it is not None}
+
+    def pause(self, *partitions: Partition) -> None:
+        """Read no more of *partitions*."""
+        self.source.pause([self.tenures[it] for it in partitions], Pause.EVERYTHING)
+
+    def resume(self, *partitions: Partition) -> None:
+        """Read *partitions* again."""
+        self.source.resume([self.tenures[it] for it in partitions], Pause.EVERYTHING)
 
     def commit_now(self) -> None:
         """Commit everything that is finished, and wait."""
         self.source.commit_now(self.checkpoints())
 
-    def commits(self, checkpoints: Mapping[Partition, Checkpoint]) -> bool:
+    def commits(self, checkpoints: Mapping[Tenure, Checkpoint]) -> bool:
         """Commit *checkpoints* and wait; tell whether the broker took it: not in a rebalance."""
         self.source.commit_now(checkpoints)
         return self.answers[-1:] == [None]
 
     def kill(self) -> None:
         """Leave without a commit."""
-        self.on_revoke = lambda _partitions: None
+        self.on_revoke = lambda _tenures: None
         self.source.close()
 
-    def assigned(self, partitions: Mapping[Partition, Checkpoint | None]) -> None:
-        """Hear that *partitions* are its own."""
-        self._hear("assigned", partitions)
-        self.ledgers |= {partition: Ledger(found) for partition, found in partitions.items()}
+    def assigned(self, tenures: Collection[Tenure]) -> None:
+        """Hear that the partitions of *tenures* are its own."""
+        self._hear("assigned", tenures)
+        self.tenures |= {tenure.partition: tenure for tenure in tenures}
 
-    def revoked(self, partitions: Collection[Partition]) -> None:
-        """Hear that *partitions* go away."""
-        self._hear("revoked", partitions)
-        self.on_revoke(partitions)
-        self._drop(partitions)
+    def revoked(self, tenures: Collection[Tenure]) -> None:
+        """Hear that *tenures* end."""
+        self._hear("revoked", tenures)
+        self.on_revoke(tenures)
+        self._drop(tenures)
 
-    def lost(self, partitions: Collection[Partition]) -> None:
-        """Hear that *partitions* are gone."""
-        self._hear("lost", partitions)
-        self._drop(partitions)
+    def lost(self, tenures: Collection[Tenure]) -> None:
+        """Hear that *tenures* are over."""
+        self._hear("lost", tenures)
+        self._drop(tenures)
 
-    def commit_answered(self, committed: Mapping[Partition, Checkpoint], error: str | None) -> None:
+    def commit_answered(self, committed: Mapping[Tenure, Checkpoint], error: str | None) -> None:
         """Hear what became of a commit."""
         self.answers.append(error)
         if error is None:
-            for partition in committed.keys() & self.ledgers.keys():
-                self.ledgers[partition].committed = committed[partition]
+            for tenure, checkpoint in committed.items():
+                tenure.committed = checkpoint
 
-    def _hear(self, what: str, partitions: Iterable[Partition]) -> None:
-        self.said.append(Said(what, tuple(sorted(it.number for it in partitions))))
+    def _hear(self, what: str, tenures: Iterable[Tenure]) -> None:
+        self.said.append(Said(what, tuple(sorted(it.partition.number for it in tenures))))
 
-    def _drop(self, partitions: Collection[Partition]) -> None:
-        for partition in partitions:
-            self.ledgers.pop(partition, None)
+    def _drop(self, tenures: Collection[Tenure]) -> None:
+        for tenure in tenures:
+            tenure.end()
+            del self.tenures[tenure.partition]
 
 
 def produce(broker: Broker, topic: str, values: Iterable[bytes | None]) -> None:

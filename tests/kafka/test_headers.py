@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from consumer.core.errors import DeadLetterReason
-from consumer.core.ledger import Ledger
-from consumer.core.model import DeadLetter, Headers, Partition, Record
+from consumer.core.model import DeadLetter, Headers, Partition, Record, Tenure
 from consumer.kafka.dead_letters import PREFIX, headers_of
 
 
 def letter(headers: Headers | None = None, status: int | None = 422) -> DeadLetter:
     """Return a letter whose record has *headers*; Seg's last answer was *status*."""
-    record = Record(Partition("events", 3), 41, 1_700_000_000_000, b"jane", b"value", headers)
-    return DeadLetter(
-        record, Ledger(), DeadLetterReason.REJECTED_BY_SEG, "expected a price", 2, status
+    record = Record(
+        Tenure(Partition("events", 3)), 41, 1_700_000_000_000, b"jane", b"value", headers
     )
+    return DeadLetter(record, DeadLetterReason.REJECTED_BY_SEG, "expected a price", 2, status)
 
 
 OURS = [

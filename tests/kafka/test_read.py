@@ -9,7 +9,7 @@ import pytest
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE
 
 from consumer.core.errors import StartError
-from consumer.core.model import Partition
+from consumer.core.model import Partition, Tenure
 from consumer.kafka.read import _read_partition, read_topic
 from consumer.kafka.records import record_of
 from tests.kafka.member import fill, settings_for
@@ -57,4 +57,4 @@ def test_a_record_without_a_time_has_none() -> None:
     message = Mock()
     message.timestamp.return_value = T
 
-    assert record_of(message, Partition("events", 0)).timestamp_ms is None
+    assert record_of(message, Tenure(Partition("events", 0))).timestamp_ms is None

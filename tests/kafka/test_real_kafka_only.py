@@ -143,7 +143,8 @@ def test_a_commit_that_is_taken_in_part_is_refused(
     monkeypatch.setattr(records, "encode", texts.__getitem__)
 
     commit = member.source.commit_now if wait else member.source.commit
-    commit({Partition(topic, 0): good, Partition(topic, 1): bad})
+    first, second = (member.tenures[Partition(topic, number)] for number in (0, 1))
+    commit({first: good, second: bad})
     until(lambda: bool(member.answers), member)
 
     assert member.answers == ["OFFSET_METADATA_TOO_LARGE"]

@@ -125,11 +125,12 @@ class TestForeignPartition:
         broker.create_topic(topic, 2)
         first = join(broker, topic, **protocol)
         until(lambda: first.owned == {0, 1}, first)
+        gone = dict(first.tenures)
         second = join(broker, topic, **protocol)
         until(lambda: len(first.owned) == len(second.owned) == 1, first, second)
-        moved, own = next(iter(second.ledgers)), next(iter(first.ledgers))
+        [moved], [own] = second.tenures.values(), first.tenures.values()
         until(lambda: second.commits({moved: Checkpoint(50, 50, ())}), first, second)
-        late = {moved: Checkpoint(10, 10, ())}
+        late = {gone[moved.partition]: Checkpoint(10, 10, ())}
 
         first.source.commit(late)
         first.source.commit_now(late)
@@ -143,7 +144,7 @@ class TestForeignPartition:
         first.source.commit_now(late)
 
         assert alone == first.answers == []
-        assert beside == {moved.number: 50, own.number: 7}
+        assert beside == {moved.partition.number: 50, own.partition.number: 7}
         assert committed(broker, f"group-of-{topic}", topic, 2) == beside
 
     def test_is_not_sent_from_the_late_answer_of_an_earlier_owner(
@@ -154,17 +155,17 @@ class TestForeignPartition:
         produce(broker, topic, (b"%d" % number for number in range(10)))
         first = join(broker, topic)
         until(lambda: len(first.records) == 10, first)
-        old = first.ledgers[Partition(topic, 0)]
+        old = first.tenures[Partition(topic, 0)]
         first.source.close()
         second = commits_on_revoke(join(broker, topic))
         until(lambda: len(second.records) == 10, second)
         second.finish_all()
         second.commit_now()
 
-        old.finish(0)
-        late = old.checkpoint()
+        old.ledger.finish(0)
+        late = old.ledger.checkpoint()
         assert late is not None
-        first.source.commit_now({Partition(topic, 0): late})
+        first.source.commit_now({old: late})
 
         assert committed_by(broker, topic) == {0: 10}
 
@@ -254,7 +255,7 @@ def test_a_partition_that_comes_back_is_not_paused(
     broker.create_topic(topic, 2)
     first = join(broker, topic, **protocol)
     until(lambda: first.owned == {0, 1}, first)
-    first.source.pause([Partition(topic, 0), Partition(topic, 1)])
+    first.pause(Partition(topic, 0), Partition(topic, 1))
     second = join(broker, topic, **protocol)
     until(lambda: len(first.owned) == len(second.owned) == 1, first, second)
     went = next(iter(second.owned))

@@ -110,10 +110,10 @@ class TestReading:
         until(lambda: len(member.records) >= 1, member)
         read = len(member.records)
 
-        member.source.pause([Partition(topic, 0)])
+        member.pause(Partition(topic, 0))
         turns(0.3, member)
         paused = len(member.records)
-        member.source.resume([Partition(topic, 0)])
+        member.resume(Partition(topic, 0))
         until(lambda: len(member.records) == 600, member)
 
         assert paused == read
@@ -247,7 +247,7 @@ def test_an_offset_that_is_not_told_for_one_partition_is_not_an_absent_one() -> 
     client.committed.return_value = [place]
 
     with pytest.raises(StartError, match=r"offsets of the group g .*: TOPIC_AUTHORIZATION_FAILED$"):
-        Positions(client, settings, Mock()).of([TopicPartition("events", 0)])
+        Positions(client, settings, Mock()).tenures([TopicPartition("events", 0)])
 
 
 class TestNewGroup:
@@ -401,12 +401,12 @@ class TestOffsetOutOfRange:
         produce(broker, topic, numbers(0, 9))
         member = join(broker, topic, SEG_KAFKA__ON_OFFSET_OUT_OF_RANGE="earliest")
         until(lambda: len(member.records) == 10, member)
-        member.source.pause([Partition(topic, 0)])
+        member.pause(Partition(topic, 0))
         produce(broker, topic, numbers(10, 99))
         turns(0.3, member)
         broker.delete_records(topic, 0, 50)
 
-        member.source.resume([Partition(topic, 0)])
+        member.resume(Partition(topic, 0))
         until(lambda: len(member.records) == 60, member)
         member.finish(*range(1, 100))
         left = member.ledgers[Partition(topic, 0)].checkpoint()
@@ -424,19 +424,19 @@ class TestOffsetOutOfRange:
         variables = PROTOCOLS[protocol] | {"SEG_KAFKA__ON_OFFSET_OUT_OF_RANGE": "earliest"}
         member = join(broker, topic, **variables)
         until(lambda: len(member.records) == 9, member)
-        member.source.pause([Partition(topic, 0), Partition(topic, 2)])
+        member.pause(Partition(topic, 0), Partition(topic, 2))
         fill(broker, topic, 3, b"3", b"4")
         until(lambda: len(member.records) == 11, member)
         turns(0.3, member)
         broker.delete_records(topic, 0, 4)
         polled = member.polled
 
-        member.source.resume([Partition(topic, 0)])
+        member.resume(Partition(topic, 0))
         until(lambda: len(member.records) == 12, member)
         turns(0.7, member)
 
         assert member.polled == polled + 1
-        member.source.resume([Partition(topic, 2)])
+        member.resume(Partition(topic, 2))
         until(lambda: len(member.records) == 14, member)
 
     def test_the_other_partitions_go_on(self, broker: Broker, topic: str, join: Join) -> None:

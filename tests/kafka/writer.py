@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from consumer.core.errors import DeadLetterReason
-from consumer.core.ledger import Ledger
-from consumer.core.model import DeadLetter, Headers, Partition, Record
+from consumer.core.model import DeadLetter, Headers, Partition, Record, Tenure
 from consumer.core.timing import SystemClock
 from consumer.kafka.dead_letters import KafkaDeadLetters
 from consumer.observe.metrics import Tally
@@ -60,8 +59,10 @@ class Writer:
         self, offset: int, key: bytes | None, value: bytes | None, headers: Headers | None
     ) -> DeadLetter:
         """Give it a record of this topic; return the letter."""
-        record = Record(Partition(self.topic, 0), offset, 1_700_000_000_000, key, value, headers)
-        letter = DeadLetter(record, Ledger(), DeadLetterReason.BAD_AVRO, "expected Avro", 0, None)
+        record = Record(
+            Tenure(Partition(self.topic, 0)), offset, 1_700_000_000_000, key, value, headers
+        )
+        letter = DeadLetter(record, DeadLetterReason.BAD_AVRO, "expected Avro", 0, None)
         self.letters.put(letter)
         return letter
 

@@ -12,8 +12,9 @@ from consumer.core.lanes import Lanes
 from consumer.core.model import Ignored, SegCall
 from consumer.flow.assignment import Assignment
 from consumer.flow.backpressure import Backpressure
+from consumer.flow.outcomes import Outcomes
 from consumer.flow.pipeline import Pipeline, Stages
-from consumer.flow.rebalance import Drain, Rebalance
+from consumer.flow.rebalance import Rebalance
 from consumer.flow.storm import StormGuard
 from consumer.observe.metrics import Tally
 from consumer.program.wiring import LANE_OF
@@ -73,6 +74,15 @@ class Member:
         )
         self.assignment = Assignment(self.source, 1.0, self.tally, clock)
         backpressure = Backpressure(self.source, BOUNDS)
+        self.outcomes = Outcomes(
+            self.assignment,
+            self.delivery,
+            self.dead_letters,
+            StormGuard(world.storm_limit),
+            tally=self.tally,
+            clock=clock,
+            log=log,
+        )
         stages = Stages(
             source=self.source,
             decode=self._decode,
@@ -81,17 +91,22 @@ class Member:
             lanes=self.lanes,
             delivery=self.delivery,
             dead_letters=self.dead_letters,
+            outcomes=self.outcomes,
             assignment=self.assignment,
             backpressure=backpressure,
             unreadable=StormGuard(world.storm_limit),
-            undeliverable=StormGuard(world.storm_limit),
         )
         self.pipeline = Pipeline(
             stages, poll_max_records=POLL_MAX, tally=self.tally, clock=clock, log=log
         )
-        drain = Drain(self.delivery, self.dead_letters, self.pipeline.settle, DRAIN_S)
         self.rebalance = Rebalance(
-            self.assignment, backpressure, drain, tally=self.tally, clock=clock, log=log
+            self.assignment,
+            backpressure,
+            self.outcomes,
+            drain_timeout_s=DRAIN_S,
+            tally=self.tally,
+            clock=clock,
+            log=log,
         )
 
     def turn(self) -> None:
@@ -118,16 +133,17 @@ class Member:
 
     def check(self) -> None:
         """Check what must hold of a member between two turns."""
-        tally, ledgers = self.tally, self.assignment.ledgers
-        in_flight = sum(ledger.in_flight for ledger in ledgers.values())
+        tally, tenures = self.tally, self.assignment.tenures
+        in_flight = sum(tenure.ledger.in_flight for tenure in tenures)
         assert in_flight == tally.records_in_flight
         assert tally.records_received == tally.outcomes + in_flight, "conservation"
         assert in_flight <= BOUNDS.records + POLL_MAX, "memory"
         held_bytes = self.lanes.body_bytes
         assert held_bytes <= BOUNDS.body_bytes + POLL_MAX * BODY_BYTES, "memory: bytes"
-        for partition, ledger in ledgers.items():
+        for tenure in tenures:
             read_ahead = POLL_MAX * (1 + GAP_MAX)
-            assert ledger.window < BOUNDS.window + read_ahead, f"memory: the window of {partition}"
+            window = tenure.ledger.window
+            assert window < BOUNDS.window + read_ahead, f"memory: {tenure.partition}"
 
     @property
     def idle(self) -> bool:
@@ -139,7 +155,7 @@ class Member:
             or self.outbox._again
             or self.outbox._retries
             or self.delivery._on_wire
-            or self.pipeline._held
+            or any(tenure.held or tenure.letters for tenure in self.assignment.tenures)
             or self.dead_letters.pending
         )
 

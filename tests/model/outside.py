@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 import orjson
 
-from consumer.core.model import bytes_of
+from consumer.core.model import Tenure, bytes_of
 from consumer.seg.answers import Answer
 from consumer.seg.batch import Batch
 from tests.model.script import DRAIN_S, TIMEOUT_S, Request
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from consumer.core.ledger import Checkpoint
-    from consumer.core.model import DeadLetter, Partition, Record
+    from consumer.core.model import DeadLetter, Partition, Pause, Record
     from tests.model.member import Member
     from tests.model.script import AnswerKind, CommitKind
     from tests.model.truth import Epoch
@@ -30,9 +31,8 @@ class ModelSource:
     def __init__(self, world: World, member: Member) -> None:
         self._world = world
         self._member = member
-        self.owned: set[Partition] = set()
+        self.tenures: dict[Partition, Tenure] = {}
         self.epochs: dict[Partition, Epoch] = {}
-        self.paused: set[Partition] = set()
         self.fenced = False
         """The group has gone on without this member."""
         self.repeat = 0
@@ -40,8 +40,13 @@ class ModelSource:
         self.refused_now = False
         """The last `commit_now` failed."""
         self._next: dict[Partition, int] = {}
-        self._under_way: deque[dict[Partition, Checkpoint]] = deque()
+        self._under_way: deque[dict[Tenure, Checkpoint]] = deque()
         self._happening: list[tuple[str, set[Partition]]] = []
+
+    @property
+    def owned(self) -> set[Partition]:
+        """The partitions that the member has been told of."""
+        return set(self.tenures)
 
     def happens(self, what: str, partitions: set[Partition]) -> None:
         """Let the next poll tell the listener of *what*."""
@@ -69,30 +74,32 @@ class ModelSource:
             self._world.clock.advance(timeout_s)
         return records
 
-    def commit(self, checkpoints: Mapping[Partition, Checkpoint]) -> None:
+    def commit(self, checkpoints: Mapping[Tenure, Checkpoint]) -> None:
         """Send a commit."""
-        assert checkpoints.keys() <= self.owned, "owner: a commit for somebody else's partition"
+        self._check_owned(checkpoints)
         self._under_way.append(dict(checkpoints))
         self._member.passes("commit_sent")
 
-    def commit_now(self, checkpoints: Mapping[Partition, Checkpoint]) -> None:
+    def commit_now(self, checkpoints: Mapping[Tenure, Checkpoint]) -> None:
         """Commit and tell the answer."""
-        assert checkpoints.keys() <= self.owned, "owner: a commit for somebody else's partition"
+        self._check_owned(checkpoints)
         self.flush()
         error = self._apply(dict(checkpoints), self._kind())
         self._member.passes("commit_sent")
         self.refused_now = error is not None
         self._member.rebalance.commit_answered(checkpoints, error)
 
-    def pause(self, partitions: Collection[Partition]) -> None:
-        """Read no more of *partitions*."""
-        assert set(partitions) <= self.owned, "pausing what is not owned is an error of Kafka's"
-        self.paused |= set(partitions)
+    def pause(self, tenures: Collection[Tenure], reason: Pause) -> None:
+        """Read no more of *tenures*, for one more reason."""
+        self._check_owned(tenures)
+        for tenure in tenures:
+            tenure.pauses.add(reason)
 
-    def resume(self, partitions: Collection[Partition]) -> None:
-        """Read *partitions* again."""
-        assert set(partitions) <= self.owned, "resuming what is not owned is an error of Kafka's"
-        self.paused -= set(partitions)
+    def resume(self, tenures: Collection[Tenure], reason: Pause) -> None:
+        """Read *tenures* again, but for those that another reason pauses."""
+        self._check_owned(tenures)
+        for tenure in tenures:
+            tenure.pauses.discard(reason)
 
     def end_offsets(self) -> Mapping[Partition, int]:
         """Return nothing: the loop does not ask."""
@@ -103,17 +110,21 @@ class ModelSource:
         while self._under_way:
             self._apply(self._under_way.popleft(), self._kind())
 
+    def _check_owned(self, tenures: Collection[Tenure]) -> None:
+        assert set(tenures) <= set(self.tenures.values()), "owner: a partition of somebody else's"
+
     def _kind(self) -> CommitKind:
         return self._world.commits.popleft() if self._world.commits else "taken"
 
-    def _apply(self, checkpoints: dict[Partition, Checkpoint], kind: CommitKind) -> str | None:
+    def _apply(self, checkpoints: dict[Tenure, Checkpoint], kind: CommitKind) -> str | None:
         """Return the error that is answered; what is applied is checked."""
         if self.fenced:
             return "UNKNOWN_MEMBER_ID"
         if kind in {"taken", "unanswered", "slow"}:
-            for partition in checkpoints:
+            by_partition = {tenure.partition: it for tenure, it in checkpoints.items()}
+            for partition in by_partition:
                 assert self._world.owner[partition] is self._member, "owner: a commit too late"
-            self._world.truth.commits(checkpoints)
+            self._world.truth.commits(by_partition)
         return None if kind in {"taken", "slow"} else "_TIMED_OUT"
 
     def _answer_commits(self) -> None:
@@ -128,7 +139,9 @@ class ModelSource:
 
     def _fetch(self, max_records: int) -> list[Record]:
         records: list[Record] = []
-        for partition in sorted(self.owned - self.paused):
+        for partition, tenure in sorted(self.tenures.items(), key=itemgetter(0)):
+            if tenure.pauses:
+                continue
             log = self._world.truth.log[partition]
             new = [record for record in log if record.offset >= self._next[partition]]
             if self.repeat and len(new) < len(log):
@@ -138,7 +151,7 @@ class ModelSource:
                 new = [record for record in old if record.offset >= first] + new
             new = new[: max_records - len(records)]
             if new:
-                records += new
+                records += [record._replace(tenure=tenure) for record in new]
                 self._next[partition] = max(self._next[partition], new[-1].offset + 1)
         self.repeat = 0
         return records
@@ -148,14 +161,14 @@ class ModelSource:
             self._world.owner[partition] = self._member
             self.epochs[partition] = epoch = self._world.new_epoch(partition)
             self._next[partition] = epoch.checkpoint.position if epoch.checkpoint else 0
-        self.owned |= partitions
-        self.paused -= partitions
-        self._member.rebalance.assigned({p: self.epochs[p].checkpoint for p in sorted(partitions)})
+        made = {p: Tenure(p, self.epochs[p].checkpoint) for p in sorted(partitions)}
+        self.tenures |= made
+        self._member.rebalance.assigned(list(made.values()))
 
     def _revoked(self, partitions: set[Partition]) -> None:
         self.refused_now = False
         deadline_s = self._world.clock.now_s + DRAIN_S
-        self._member.rebalance.revoked(sorted(partitions))
+        self._member.rebalance.revoked([self.tenures[it] for it in sorted(partitions)])
         self.flush()
         ending = {self.epochs[partition] for partition in partitions}
         cut_off = any(ending & {*request.epochs} for request in self._member.seg.under_way)
@@ -166,13 +179,12 @@ class ModelSource:
             said = self._world.truth.finished(partition, self._world.truth.checkpoint(partition))
             left = self.epochs.pop(partition).known - said
             assert self.refused_now or not left, f"double: {left} was taken, and not committed"
-        self.owned -= partitions
+            del self.tenures[partition]
 
     def _lost(self, partitions: set[Partition]) -> None:
         self._under_way.clear()
-        self.owned -= partitions
         self.fenced = False
-        self._member.rebalance.lost(sorted(partitions))
+        self._member.rebalance.lost([self.tenures.pop(it) for it in sorted(partitions)])
 
 
 class ModelSeg:
@@ -195,7 +207,9 @@ class ModelSeg:
         arrays = self._world.config.batch
         places = tuple(Place(*place) for place in (parsed if arrays else [parsed]))
         assert isinstance(token, Batch)
-        assert not any(task.ledger.closed for task in token.calls), "started after the revoke"
+        assert not any(task.record.tenure.closed for task in token.calls), (
+            "started after the revoke"
+        )
         epochs = tuple(source.epochs[truth.partitions[place.partition]] for place in places)
         truth.sends(places, idempotency_key, epochs)
         lanes = {(truth.lane(place), epoch) for place, epoch in zip(places, epochs, strict=True)}

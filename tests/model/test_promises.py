@@ -244,7 +244,7 @@ class Histories(RuleBasedStateMachine):
                 progress, since = self.world.truth.progress, 0
         note(f"unfinished: {self.world.truth.unfinished}")
         for member in self.world.members:
-            note(f"{member.source.owned=} {member.source.paused=}")
+            note(f"{member.source.owned=} {[it.pauses for it in member.source.tenures.values()]=}")
             note(f"{member.pipeline.waits_for=} {member.tally.records_in_flight=}")
         assert self.is_drained, "everything is healthy, and yet not everything is done"
         self.everything_ended_in_one_place()
@@ -259,8 +259,7 @@ class Histories(RuleBasedStateMachine):
         world.storm_limit = 0.0  # the operator has looked, and says: go on
         for member in world.members.copy():
             member.crash_at = None
-            pipeline = member.pipeline
-            pipeline._unreadable._limit = pipeline._outcomes._undeliverable._limit = 0.0
+            member.pipeline._unreadable._limit = member.outcomes._undeliverable._limit = 0.0
             if member.delivery.breaker.reason is OpenReason.DEAD_LETTER_STORM:
                 world.shut_down(member)
         self.fenced_learn_of_it()

@@ -23,7 +23,7 @@ import orjson
 
 from consumer.core.checkpoint import decode, encode
 from consumer.core.errors import DeadLetterReason
-from consumer.core.model import Partition, Record
+from consumer.core.model import Partition, Record, Tenure
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
@@ -102,7 +102,7 @@ class Truth:
         place = Place(partition.number, offset)
         self.facts[place] = fact
         value = orjson.dumps([*place]) if fact.kind != "tombstone" else None
-        log.append(Record(partition, offset, 0, fact.key, value, None))
+        log.append(Record(Tenure(partition), offset, 0, fact.key, value, None))
         if fact.kind in {"ignored", "tombstone"}:
             self.ended[place] = {"ignored"}  # whoever reads it has nothing to do
 

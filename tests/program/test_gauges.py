@@ -8,10 +8,9 @@ import pytest
 
 from consumer.core.errors import DeadLetterReason
 from consumer.core.lanes import Lanes
-from consumer.core.ledger import Checkpoint, Ledger
-from consumer.core.model import DeadLetter
+from consumer.core.ledger import Checkpoint
+from consumer.core.model import DeadLetter, Pause, Tenure
 from consumer.flow.assignment import Assignment
-from consumer.flow.backpressure import Backpressure, Bounds, InFlight
 from consumer.observe.metrics import Tally
 from consumer.program.gauges import Gauged, refresh, refresh_lag
 from consumer.seg.breaker import Breaker, OpenReason
@@ -46,7 +45,6 @@ class Parts:
         self.lanes = Lanes()
         self.tally = Tally()
         self.dead_letters = FakeDeadLetters()
-        self.backpressure = Backpressure(FakeSource(self.clock), Bounds(10, 10, 10))
         self.assignment = Assignment(FakeSource(self.clock), 1.0, self.tally, self.clock)
         random = Random(0)  # noqa: S311 - jitter, not a secret
         policy = RetryPolicy(
@@ -68,7 +66,7 @@ class Parts:
 
     def refreshed(self) -> Tally:
         """Return the tally after a refresh."""
-        parts = Gauged(self.assignment, self.backpressure, self.delivery, self.dead_letters)
+        parts = Gauged(self.assignment, self.delivery, self.dead_letters)
         refresh(self.tally, parts)
         return self.tally
 
@@ -80,19 +78,19 @@ def _parts() -> Parts:
 
 def test_state_of_the_parts_is_shown(parts: Parts) -> None:
     """Partitions, pauses, requests, limits, retries and letters that wait."""
-    parts.assignment.add({P0: None, P1: None})
-    parts.backpressure.update(parts.assignment.ledgers, InFlight(0, 0), 0.0, away=True)
-    ledger = parts.assignment.ledgers[P0]
+    tenure, other = Tenure(P0), Tenure(P1)
+    parts.assignment.add([tenure, other])
+    other.pauses.add(Pause.FULL)
     parts.dead_letters.away = True
     parts.dead_letters.put(
-        DeadLetter(a_record(), ledger, DeadLetterReason.BAD_AVRO, "", attempts=0, status=None)
+        DeadLetter(a_record(tenure=tenure), DeadLetterReason.BAD_AVRO, "", attempts=0, status=None)
     )
-    parts.lanes.put("a", a_task(ledger), 0.0)
+    parts.lanes.put("a", a_task(tenure), 0.0)
     parts.delivery.step(0.0)
 
     tally = parts.refreshed()
 
-    assert (2, 2) == (tally.assigned_partitions, tally.paused_partitions)
+    assert (2, 1) == (tally.assigned_partitions, tally.paused_partitions)
     assert (1, 0) == (tally.requests_in_flight, tally.batches_retrying)
     assert (parts.delivery.concurrency.limit, 25.0) == (
         tally.concurrency_limit,
@@ -103,7 +101,7 @@ def test_state_of_the_parts_is_shown(parts: Parts) -> None:
 
 def test_batch_that_waits_for_another_attempt_is_shown(parts: Parts) -> None:
     """It is on its way no longer, and not settled."""
-    parts.lanes.put("a", a_task(Ledger()), 0.0)
+    parts.lanes.put("a", a_task(Tenure(P0)), 0.0)
     parts.sender.seg = lambda _body: an_answer(500)
 
     parts.delivery.step(0.0)
@@ -124,64 +122,64 @@ def test_breaker_has_a_series_for_each_reason(parts: Parts) -> None:
 
 
 def behind(
-    ledger: Ledger, *, end: int | None, now_s: float = NOON_S
+    tenure: Tenure, *, end: int | None, now_s: float = NOON_S
 ) -> tuple[float | None, float | None]:
     """Return the lag of `P0` in records and in seconds; None where a scrape shows none."""
     tally = Tally()
     tally.lag_records[LABELS] = tally.lag_seconds[LABELS] = 99_999  # of the last refresh
-    refresh_lag(tally, {P0: ledger}, {} if end is None else {P0: end}, now_s * 1000)
+    refresh_lag(tally, [tenure], {} if end is None else {P0: end}, now_s * 1000)
     return tally.lag_records.get(LABELS), tally.lag_seconds.get(LABELS)
 
 
-def reading(*records: tuple[int, float | None]) -> Ledger:
-    """Return a ledger that has read records of so many seconds before noon."""
-    ledger = Ledger()
+def reading(*records: tuple[int, float | None]) -> Tenure:
+    """Return a tenure that has read records of so many seconds before noon."""
+    tenure = Tenure(P0)
     for offset, age_s in records:
-        ledger.start(offset, None if age_s is None else int(NOON_MS - age_s * 1000))
-    return ledger
+        tenure.ledger.start(offset, None if age_s is None else int(NOON_MS - age_s * 1000))
+    return tenure
 
 
 def test_lag_counts_from_the_position() -> None:
     """The age is that of the oldest record that is not finished."""
-    ledger = reading((10, 60.0), (11, 30.0), (12, 5.0))
-    ledger.finish(10)
+    tenure = reading((10, 60.0), (11, 30.0), (12, 5.0))
+    tenure.ledger.finish(10)
 
-    assert (9, 30.0) == behind(ledger, end=20)
+    assert (9, 30.0) == behind(tenure, end=20)
 
 
 def test_lag_of_what_is_not_read_yet() -> None:
     """With nothing in flight the newest record read tells how far behind reading is, at most."""
-    ledger = reading((10, 60.0))
-    ledger.finish(10)
+    tenure = reading((10, 60.0))
+    tenure.ledger.finish(10)
 
-    assert (9, 60.0) == behind(ledger, end=20)
+    assert (9, 60.0) == behind(tenure, end=20)
 
 
 def test_nothing_left_is_no_lag() -> None:
     """A quiet topic is not late, however old its last record is."""
-    ledger = reading((10, 3_600.0))
-    ledger.finish(10)
+    tenure = reading((10, 3_600.0))
+    tenure.ledger.finish(10)
 
-    assert (0, 0.0) == behind(ledger, end=11)
+    assert (0, 0.0) == behind(tenure, end=11)
 
 
 def test_end_that_is_known_late_is_no_negative_lag() -> None:
     """The end is what librdkafka heard last; the position may be beyond it."""
-    ledger = reading((10, 1.0), (11, 1.0))
-    ledger.finish(10)
-    ledger.finish(11)
+    tenure = reading((10, 1.0), (11, 1.0))
+    tenure.ledger.finish(10)
+    tenure.ledger.finish(11)
 
-    assert (0, 0.0) == behind(ledger, end=11)
+    assert (0, 0.0) == behind(tenure, end=11)
 
 
 @pytest.mark.parametrize(
-    "ledger",
-    [Ledger(Checkpoint(10, 10, ())), reading((10, None))],
+    "tenure",
+    [Tenure(P0, Checkpoint(10, 10, ())), reading((10, None))],
     ids=["nothing read", "no timestamp"],
 )
-def test_age_that_is_not_known_is_not_shown(ledger: Ledger) -> None:
+def test_age_that_is_not_known_is_not_shown(tenure: Tenure) -> None:
     """Who has a long backlog and reads nothing of it, for Seg is away, is not zero seconds late."""
-    assert (10, None) == behind(ledger, end=20)
+    assert (10, None) == behind(tenure, end=20)
 
 
 def test_clock_that_runs_behind_the_log_makes_no_negative_age() -> None:
@@ -191,12 +189,12 @@ def test_clock_that_runs_behind_the_log_makes_no_negative_age() -> None:
 
 def test_positions_are_shown_and_the_commit_where_there_is_one() -> None:
     """A position that stands still while records come is what an alert looks at."""
-    tally, ledger = Tally(), reading((10, 1.0))
-    refresh_lag(tally, {P0: ledger}, {}, NOON_MS)
+    tally, tenure = Tally(), reading((10, 1.0))
+    refresh_lag(tally, [tenure], {}, NOON_MS)
     assert ({LABELS: 10}, {}) == (tally.position_offset, tally.committed_offset)
 
-    ledger.committed = Checkpoint(9, 9, ())
-    refresh_lag(tally, {P0: ledger}, {}, NOON_MS)
+    tenure.committed = Checkpoint(9, 9, ())
+    refresh_lag(tally, [tenure], {}, NOON_MS)
     assert {LABELS: 9} == tally.committed_offset
 
 
@@ -204,6 +202,6 @@ def test_partition_without_a_position_has_no_series() -> None:
     """Before its first record a partition without a commit is nowhere."""
     tally = Tally()
 
-    refresh_lag(tally, {P0: Ledger()}, {P0: 20}, NOON_MS)
+    refresh_lag(tally, [Tenure(P0)], {P0: 20}, NOON_MS)
 
     assert ({}, {}) == (tally.position_offset, tally.lag_records)

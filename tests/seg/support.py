@@ -7,8 +7,7 @@ import random
 from typing import TYPE_CHECKING
 
 from consumer.core.lanes import Lanes, Task
-from consumer.core.ledger import Ledger
-from consumer.core.model import Partition, Record, SegCall
+from consumer.core.model import Partition, Record, SegCall, Tenure
 from consumer.seg.answers import Answer, AnswerClass
 from consumer.seg.breaker import Breaker
 from consumer.seg.delivery import Delivery
@@ -65,16 +64,21 @@ class Counts:
         self.retries += calls
 
 
+def a_tenure() -> Tenure:
+    """Return a partition's time with this member."""
+    return Tenure(Partition("events", 0))
+
+
 def make_task(
-    offset: int, *, message_id: str | None = None, ledger: Ledger | None = None, size: int = 20
+    offset: int, *, message_id: str | None = None, tenure: Tenure | None = None, size: int = 20
 ) -> Task:
     """Return a call that nobody has put into a lane yet."""
-    record = Record(Partition("events", 0), offset, None, b"k", b"v", None)
+    record = Record(tenure or a_tenure(), offset, None, b"k", b"v", None)
     name = message_id if message_id is not None else f"m-{offset}"
     call = SegCall(
         "page", None, name, None, None, anonymous=False, body=str(offset).encode().rjust(size)
     )
-    return Task(record, call, ledger if ledger is not None else Ledger())
+    return Task(record, call)
 
 
 class Bench:
@@ -113,16 +117,16 @@ class Bench:
             clock=clock,
             random=dice,
         )
-        self.ledger = Ledger()
+        self.tenure = a_tenure()
         self.settled: list[Settled] = []
         self._offset = 0
 
-    def put(self, key: Hashable = None, *, size: int = 20, ledger: Ledger | None = None) -> Task:
+    def put(self, key: Hashable = None, *, size: int = 20, tenure: Tenure | None = None) -> Task:
         """Put one more call into lane *key*, by default one of its own."""
-        task = make_task(self._offset, ledger=ledger or self.ledger, size=size)
+        task = make_task(self._offset, tenure=tenure or self.tenure, size=size)
         self._offset += 1
         lane = self._offset if key is None else key
-        self.lanes.put((task.ledger, lane), task, self.clock.now_s)
+        self.lanes.put((task.record.tenure, lane), task, self.clock.now_s)
         return task
 
     def step(self, timeout_s: float = 1.0) -> list[Settled]:

@@ -12,9 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumer.core.ledger import Ledger
 from consumer.seg.batch import Batch, call_key
-from tests.seg.support import make_task
+from tests.seg.support import a_tenure, make_task
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -131,8 +130,8 @@ class TestClosed:
 
     def test_drop(self) -> None:
         """Only they do; the others stay in order."""
-        ours, gone = Ledger(), Ledger()
-        batch = Batch([make_task(i, ledger=gone if i % 2 else ours) for i in range(6)])
+        ours, gone = a_tenure(), a_tenure()
+        batch = Batch([make_task(i, tenure=gone if i % 2 else ours) for i in range(6)])
         gone.closed = True
 
         assert offsets(batch.drop_closed()) == [1, 3, 5]
@@ -141,8 +140,8 @@ class TestClosed:
 
     def test_drop_in_a_search(self) -> None:
         """What is known of the guilty is void then: the search begins anew with the rest."""
-        ours, gone = Ledger(), Ledger()
-        batch = Batch([make_task(i, ledger=gone if i in (2, 3) else ours) for i in range(8)])
+        ours, gone = a_tenure(), a_tenure()
+        batch = Batch([make_task(i, tenure=gone if i in (2, 3) else ours) for i in range(8)])
         batch.rejected()
         batch.settled()  # 0 to 3 are done, and somebody of 4 to 7 is guilty
         gone.closed = True
@@ -152,8 +151,8 @@ class TestClosed:
 
     def test_drop_all(self) -> None:
         """A batch of nothing else is done."""
-        gone = Ledger()
-        batch = Batch([make_task(i, ledger=gone) for i in range(3)])
+        gone = a_tenure()
+        batch = Batch([make_task(i, tenure=gone) for i in range(3)])
         gone.closed = True
 
         assert offsets(batch.drop_closed()) == [0, 1, 2]

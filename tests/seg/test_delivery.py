@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from consumer.core.errors import DeadLetterReason, IgnoredReason
-from consumer.core.ledger import Ledger
 from consumer.seg.answers import Answer, AnswerClass
 from consumer.seg.breaker import BreakerState, OpenReason
 from consumer.seg.outbox import Batching
-from tests.seg.support import POLICY, Bench, FakeClock, Scripted
+from tests.seg.support import POLICY, Bench, FakeClock, Scripted, a_tenure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from consumer.core.model import Tenure
     from consumer.seg.ports import Settled
 
 BATCHING = Batching(max_calls=8, max_bytes=100_000, max_age_s=0.1)
@@ -332,8 +332,8 @@ class TestRevoked:
     def test_waiting(self) -> None:
         """Its calls that wait are not sent any more; those of others are."""
         parts = bench(lambda _calls, _now_s: an_answer())
-        gone = Ledger()
-        parts.put("a", ledger=gone), parts.put("b")
+        gone = a_tenure()
+        parts.put("a", tenure=gone), parts.put("b")
         gone.closed = True
         run(parts, lambda: bool(parts.settled))
 
@@ -343,8 +343,8 @@ class TestRevoked:
     def test_retrying(self, batching: Batching | None) -> None:
         """Nor are those that wait for another attempt."""
         parts = bench(lambda _calls, _now_s: an_answer(500), batching=batching)
-        gone = Ledger()
-        parts.put("a", ledger=gone), parts.put("a", ledger=gone)
+        gone = a_tenure()
+        parts.put("a", tenure=gone), parts.put("a", tenure=gone)
         run(parts, lambda: bool(parts.delivery.retrying))
         before = len(sent(parts))
         gone.closed = True
@@ -361,10 +361,10 @@ class TestRevoked:
         parts.put()
         parts.delivery._start_all(parts.clock.now_s, 0.0)
 
-        assert parts.delivery.on_wire([parts.ledger])
-        assert not parts.delivery.on_wire([Ledger()])
+        assert parts.delivery.on_wire([parts.tenure])
+        assert not parts.delivery.on_wire([a_tenure()])
         parts.step()
-        assert not parts.delivery.on_wire([parts.ledger])
+        assert not parts.delivery.on_wire([parts.tenure])
 
 
 def test_observer() -> None:
@@ -399,18 +399,18 @@ class Machine(RuleBasedStateMachine):
             return an_answer(200 if self.healthy else data.draw(STATUSES))
 
         self.parts = bench(seg, batching=BATCHING if batch else None)
-        self.ledgers = [Ledger(), Ledger()]
+        self.tenures = [a_tenure(), a_tenure()]
         self.lanes: dict[tuple[int, int], list[int]] = {}
-        self.all: dict[int, Ledger] = {}
+        self.all: dict[int, Tenure] = {}
 
     @rule(key=st.integers(0, 3), number=st.integers(0, 1))
     def put(self, key: int, number: int) -> None:
         """Let a call come."""
-        ledger = self.ledgers[number]
-        task = self.parts.put(key, ledger=ledger)
+        tenure = self.tenures[number]
+        task = self.parts.put(key, tenure=tenure)
         offset = task.record.offset
-        self.all[offset] = ledger
-        self.lanes.setdefault((id(ledger), key), []).append(offset)
+        self.all[offset] = tenure
+        self.lanes.setdefault((id(tenure), key), []).append(offset)
 
     @rule(timeout_s=st.sampled_from([0.0, 0.1, 30.0, 400.0]))
     def step(self, timeout_s: float) -> None:
@@ -420,9 +420,9 @@ class Machine(RuleBasedStateMachine):
     @rule(number=st.integers(0, 1))
     def revoke(self, number: int) -> None:
         """Let a partition go to another member, and come back as a new assignment."""
-        self.gone = self.ledgers[number]
+        self.gone = self.tenures[number]
         self.gone.closed = True
-        self.ledgers[number] = Ledger()
+        self.tenures[number] = a_tenure()
 
     @invariant()
     def once_and_in_order(self) -> None:
@@ -442,7 +442,7 @@ class Machine(RuleBasedStateMachine):
         if not hasattr(self, "parts"):
             return
         self.healthy = True
-        ours = {offset for offset, ledger in self.all.items() if not ledger.closed}
+        ours = {offset for offset, tenure in self.all.items() if not tenure.closed}
         for _ in range(2_000):
             if ours <= ends(self.parts.settled).keys():
                 break

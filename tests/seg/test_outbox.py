@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from consumer.core.ledger import Ledger
 from consumer.seg.batch import Batch
 from consumer.seg.outbox import Batching, Outbox
-from tests.seg.support import Bench, FakeClock, Scripted, chance, make_task
+from tests.seg.support import Bench, FakeClock, Scripted, a_tenure, chance, make_task
 
 BATCHING = Batching(max_calls=3, max_bytes=1_000, max_age_s=0.2)
 
@@ -150,8 +149,8 @@ class TestClosed:
     def test_given_up(self, way: str) -> None:
         """They are given up where they come up, and their lane with them."""
         parts = bench()
-        gone = Ledger()
-        parts.put("k", ledger=gone)
+        gone = a_tenure()
+        parts.put("k", tenure=gone)
         batch = parts.outbox.next_batch(parts.clock.now_s, 1.0)[0]
         assert batch is not None
         if way == "again":

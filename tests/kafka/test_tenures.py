@@ -1,0 +1,136 @@
+"""Which tenure a record belongs to, where partitions come and go in the middle of a poll."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+from unittest.mock import Mock
+
+import pytest
+from confluent_kafka import TIMESTAMP_CREATE_TIME, KafkaError, KafkaException, TopicPartition
+
+from consumer.core.ledger import Checkpoint
+from consumer.kafka import source
+from consumer.settings import load
+from tests.kafka.member import WEBSITE_ID, Member, Said
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PLACE = [TopicPartition("t", 0)]
+Batch: TypeAlias = "Callable[[ScriptedClient], list[Mock]]"
+
+
+def message(offset: int, error: int | None = None) -> Mock:
+    """Return what librdkafka gives out: a record at *offset*, or what is wrong there."""
+    it = Mock()
+    it.error.return_value = None if error is None else KafkaError(error)
+    it.topic.return_value, it.partition.return_value = "t", 0
+    it.offset.return_value = offset
+    it.timestamp.return_value = (TIMESTAMP_CREATE_TIME, 0)
+    return it
+
+
+class ScriptedClient(Mock):
+    """A client that gives out one batch after the other; a batch may begin with a rebalance."""
+
+    def play(self, committed: int, *batches: Batch) -> None:
+        """Own partition 0 of `t`, of which the group has committed so much, then give *batches*."""
+        self.committed.return_value = [TopicPartition("t", 0, committed, metadata="")]
+        self.get_watermark_offsets.return_value = (0, 300)
+        self.left = [assigns, *batches]
+
+    def consume(self, _count: int, _timeout_s: float) -> list[Mock]:
+        """Give out the next batch."""
+        return self.left.pop(0)(self) if self.left else []
+
+    def tell(self, what: str) -> None:
+        """Call one of the callbacks of the subscription."""
+        self.subscribe.call_args.kwargs[what](self, PLACE)
+
+
+def assigns(client: ScriptedClient) -> list[Mock]:
+    """Assign the partition, and give out nothing."""
+    client.tell("on_assign")
+    return []
+
+
+def gives(*messages: Mock) -> Batch:
+    """Give out *messages*."""
+    return lambda _client: list(messages)
+
+
+@pytest.fixture(name="client")
+def _client(monkeypatch: pytest.MonkeyPatch) -> ScriptedClient:
+    client = ScriptedClient()
+    monkeypatch.setattr(source, "make", lambda *_args, **_callbacks: client)
+    return client
+
+
+def member(**variables: str) -> Member:
+    """Return a member of a group whose client is a script."""
+    names = {"SEG_KAFKA__BOOTSTRAP_SERVERS": "broker:1", "SEG_KAFKA__TOPICS": "t"}
+    website = {"SEG_DELIVERY__WEBSITE_ID": WEBSITE_ID}
+    return Member(load(env=names | website | variables))
+
+
+def checkpoint(it: Member) -> Checkpoint:
+    """Return what *it* may commit."""
+    [found] = it.checkpoints().values()
+    return found
+
+
+def test_a_record_of_the_last_assignment_is_not_booked_in_the_next(client: ScriptedClient) -> None:
+    """A poll takes twice: the partition may go and come back between, where another owner was."""
+
+    def comes_back(it: ScriptedClient) -> list[Mock]:
+        it.tell("on_revoke")
+        it.committed.return_value = [TopicPartition("t", 0, 500, metadata="")]
+        it.tell("on_assign")
+        return [message(offset) for offset in range(500, 600)]
+
+    client.play(1000, gives(message(1000)), comes_back)
+    ours = member()
+
+    ours.turn(0.1)
+    ours.turn(0.1)
+
+    assert [record.offset for record in ours.records] == list(range(500, 600))
+    assert checkpoint(ours) == Checkpoint(500, 600, tuple(range(500, 600)))
+
+
+@pytest.mark.parametrize(("choice", "new"), [("earliest", range(300)), ("latest", range(300, 302))])
+def test_a_record_of_the_old_log_is_not_booked_in_the_new(
+    client: ScriptedClient, choice: str, new: range
+) -> None:
+    """One batch holds the last records of a log and, behind them, that the log is another one."""
+    gone = message(1001, KafkaError._AUTO_OFFSET_RESET)
+    client.play(999, gives(message(999)), gives(message(1000), gone), gives(*map(message, new)))
+    ours = member(SEG_KAFKA__ON_OFFSET_OUT_OF_RANGE=choice)
+
+    for _ in range(4):
+        ours.turn()
+
+    assert [it.offset for it in ours.records if not it.tenure.over] == list(new)
+    assert checkpoint(ours) == Checkpoint(new.start, new.stop, tuple(new))
+    assert ours.said == [Said("assigned", (0,)), Said("lost", (0,)), Said("assigned", (0,))]
+
+
+def test_where_a_new_log_begins_is_committed_before_it_is_read(client: ScriptedClient) -> None:
+    """After a crash the old offset would be out of range again, and `latest` another end."""
+    client.play(999, gives(message(1000, KafkaError._AUTO_OFFSET_RESET)))
+    ours = member(SEG_KAFKA__ON_OFFSET_OUT_OF_RANGE="latest")
+    client.commit.side_effect = KafkaException(KafkaError(KafkaError.REBALANCE_IN_PROGRESS))
+    ours.turn()
+    client.resume.reset_mock()
+    ours.turn()
+    [paused] = client.pause.call_args.args[0]
+    assert (paused.topic, paused.partition) == ("t", 0)
+    assert client.resume.call_args.args[0] == []
+
+    client.commit.side_effect = None
+    ours.turn()
+
+    [offset] = client.commit.call_args.kwargs["offsets"]
+    assert offset.offset == 300
+    [resumed] = client.resume.call_args.args[0]
+    assert (resumed.topic, resumed.partition) == ("t", 0)
