@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 
 from hypothesis import HealthCheck, settings
 
@@ -20,3 +21,10 @@ settings.register_profile(
     "fast", parent=settings.get_profile("project"), max_examples=10, stateful_step_count=20
 )
 settings.load_profile("project")
+
+# A thousand requests under way are two thousand sockets where both ends are in one process, and the
+# usual soft limit is 1,024.
+_soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+_wanted = 8_192 if _hard == resource.RLIM_INFINITY else min(8_192, _hard)
+if _soft != resource.RLIM_INFINITY and _soft < _wanted:
+    resource.setrlimit(resource.RLIMIT_NOFILE, (_wanted, _hard))

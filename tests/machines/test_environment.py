@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +19,7 @@ STUB: Final = """#!/bin/sh
 # An interpreter VERSION at BASE; an environment's is a copy beside a file that says it has pip.
 case "$*" in
     --version) echo "Python VERSION" ;;
-    *version_info*) exit FITS ;;
+    *version_info*) exec REAL -c "import sys; sys.version_info = (NUMBERS); $2" ;;
     *base_prefix*) echo "VERSION BASE" ;;
     *_base_executable*) echo "BASE/NAME" ;;
     "-m venv"*)
@@ -55,9 +56,10 @@ class Machine:
 
     def add(self, name: str, version: str = "3.12.1", *, pip: str = "yes") -> None:
         """Add an interpreter; *pip* tells whether it has it for environments, or for none."""
-        fits = "0" if version >= "3.11" else "1"
+        numbers = version.replace(".", ", ")
         text = STUB.replace("VERSION", version).replace("BASE", str(self.bin))
-        text = text.replace("NAME", name).replace("FITS", fits).replace("HAS_PIP", pip)
+        text = text.replace("NUMBERS", numbers).replace("REAL", sys.executable)
+        text = text.replace("NAME", name).replace("HAS_PIP", pip)
         (self.bin / name).write_text(text)
         (self.bin / name).chmod(0o755)
 
@@ -153,7 +155,7 @@ def test_kept_until_another_is_named(machine: Machine) -> None:
 
 
 def test_interpreter_that_is_gone(machine: Machine) -> None:
-    """An environment whose interpreter was removed is made anew with one that is there."""
+    """An environment whose interpreter was removed is made anew, also with its like."""
     machine.add("python3.13", "3.13.0")
     machine.make("python3.13")
     machine.done()
@@ -161,7 +163,7 @@ def test_interpreter_that_is_gone(machine: Machine) -> None:
     python = machine.tree / ".venv" / "bin" / "python"
     python.unlink()
     python.symlink_to(machine.bin / "python3.13")
-    machine.add("python3")
+    machine.add("python3", "3.13.0")
 
     assert machine.make().returncode == 0
     assert machine.done() == MADE
