@@ -11,6 +11,7 @@ publishes; it touches nothing else.
 
 from __future__ import annotations
 
+import socket
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -76,7 +77,7 @@ class HealthServer:
     def __init__(self, host: str, port: int, health: Health, metrics: Metrics) -> None:
         handler = type("Handler", (_Handler,), {"health": health, "metrics": metrics})
         try:
-            self._server = ThreadingHTTPServer((host, port), handler)
+            self._server = _Server(host, port, handler)
         except OSError as error:
             raise StartError(
                 f"SEG_HTTP__HOST and SEG_HTTP__PORT ({host}:{port}) cannot be listened on: "
@@ -92,6 +93,22 @@ class HealthServer:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+
+class _Server(ThreadingHTTPServer):
+    """Listens on *host*, a name or an address of either family."""
+
+    def __init__(self, host: str, port: int, handler: type[BaseHTTPRequestHandler]) -> None:
+        if host == "::" and not socket.has_dualstack_ipv6():
+            host = "0.0.0.0"  # noqa: S104 - all that there is, as was asked for
+        self.address_family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        super().__init__((host, port), handler)
+
+    def server_bind(self) -> None:
+        """Take IPv4 too where it is IPv6's address for all."""
+        if self.address_family == socket.AF_INET6:
+            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        super().server_bind()
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -99,8 +99,8 @@ class DeadLetterSettings(Section):
 class HttpSettings(Section):
     """The program's own web server: metrics and probes."""
 
-    host: Text = "0.0.0.0"  # noqa: S104 - a probe comes from outside the container
-    """The address to listen on."""
+    host: Text = "::"  # a probe comes from outside the container, by IPv6 or IPv4
+    """The address to listen on; `::` is all of IPv6 and IPv4, or of IPv4 where that is all."""
     port: Annotated[int, Field(ge=0, le=65_535)] = 9090
     """The port to listen on; 0 takes any free one."""
     liveness_timeout_s: Annotated[float, Field(ge=0.1, le=3_600)] = 60

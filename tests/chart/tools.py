@@ -91,7 +91,7 @@ def environment(name: str, requirements: Path, instead: str | None = None) -> Pa
         if instead is not None:
             raise ToolsUnavailableError(instead)
         shutil.rmtree(home, ignore_errors=True)  # what an interrupted fetch has left
-        venv.create(home, with_pip=True)
+        venv.create(home)
         _pip(home / "bin" / "python", "install", "--requirement", str(requirements))
         (home / "ready").touch()
     return home / "bin"
@@ -111,11 +111,12 @@ def _download(wheel: _Wheel, folder: Path) -> Path:
 
 
 def _pip(python: Path, verb: str, *arguments: str) -> None:
+    # Our own pip, for Debian's python3 has none to give to an environment without python3-venv.
     # Without dependencies: a lock names them all, and those of a mere wrapping are large.
     options = ["--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes"]
     try:
         subprocess.run(
-            [str(python), "-m", "pip", verb, *options, *arguments],
+            [sys.executable, "-m", "pip", "--python", str(python), verb, *options, *arguments],
             check=True,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

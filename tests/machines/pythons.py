@@ -1,8 +1,8 @@
 """The suite on other interpreters: `python -m tests.machines.pythons [INTERPRETER...]`.
 
 Without arguments on every one of the versions in pyproject.toml that this machine has, but for the
-one that runs this. Each gets the locked packages in `.cache/python-<version>`. What needs a broker
-or a monitoring system is left out: it is the same whoever asks.
+one that runs this. Each gets the locked packages in `.cache/python-<version>`. What a broker, helm
+or Prometheus answers is left out: it is the same whoever asks.
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 ROOT: Final = Path(__file__).parents[2]
 ENVIRONMENT: Final = ROOT / "requirements" / "environment.sh"
-SELECTION: Final = "not broker and not real and not monitoring"
+SELECTION: Final = (
+    *("-m", "not broker and not real and not monitoring"),
+    *("--ignore=tests/chart", "--ignore=tests/monitoring"),
+)
 
 _WHO: Final = "import platform, sys; print(platform.python_version(), sys.base_prefix)"
 _COUNT: Final = re.compile(r"(\d+) (passed|failed|skipped|error)")
@@ -89,7 +92,7 @@ def suite(it: Interpreter) -> Counter[str] | None:
         return None
     command = [f"{home}/bin/python", "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     with subprocess.Popen(
-        [*command, "-m", SELECTION], stdout=subprocess.PIPE, text=True, encoding="utf-8"
+        [*command, *SELECTION], stdout=subprocess.PIPE, text=True, encoding="utf-8"
     ) as run:
         last = ""
         for line in run.stdout or ():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from contextlib import closing
 from http.client import HTTPConnection
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from consumer.observe.exposition import Metrics
 from consumer.observe.health import Health, HealthServer, Status
 from consumer.observe.metrics import Tally
 from tests.fakes import FakeClock
+from tests.machines.addresses import ipv6_here
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -205,3 +207,32 @@ def test_close_frees_the_port() -> None:
     with pytest.raises(ConnectionRefusedError):
         site.get("/livez")
     assert not site.server._thread.is_alive()
+
+
+@pytest.mark.parametrize("dual", [True, False])
+def test_all_addresses(monkeypatch: pytest.MonkeyPatch, *, dual: bool) -> None:
+    """`::` listens for IPv4 too, and for IPv4 alone on a machine without IPv6."""
+    if dual and not ipv6_here():
+        pytest.skip("this machine has no IPv6")
+    monkeypatch.setattr(socket, "has_dualstack_ipv6", lambda: dual)
+    clock = FakeClock()
+    server = HealthServer("::", 0, Health(LIVENESS_TIMEOUT_S, clock), Metrics(clock))
+    with closing(server):
+        for host in ("127.0.0.1", "::1") if dual else ("127.0.0.1",):
+            client = HTTPConnection(host, server.port, timeout=5)
+            with closing(client):
+                client.request("GET", "/livez")
+                assert client.getresponse().status == 200
+
+
+def test_one_address_of_ipv6() -> None:
+    """An address of IPv6 is one to listen on."""
+    if not ipv6_here():
+        pytest.skip("this machine has no IPv6")
+    clock = FakeClock()
+    with (
+        closing(HealthServer("::1", 0, Health(1, clock), Metrics(clock))) as server,
+        closing(HTTPConnection("::1", server.port, timeout=5)) as client,
+    ):
+        client.request("GET", "/livez")
+        assert client.getresponse().status == 200

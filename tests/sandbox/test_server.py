@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import socket
 import subprocess
 import sys
 from contextlib import closing
@@ -13,6 +12,7 @@ import pytest
 
 from consumer.core.errors import SettingsError, StartError
 from consumer.sandbox import Options, Sandbox, read_journal
+from tests.machines.addresses import ipv6_here
 from tests.sandbox.client import WEBSITE_ID, Client, page
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def test_port_taken(sandbox: Sandbox) -> None:
 
 def test_ipv6() -> None:
     """The other loopback address is served as well, and its URL is well-formed."""
-    if not socket.has_ipv6:
+    if not ipv6_here():
         pytest.skip("this machine has no IPv6")
     with (
         Sandbox.start(Options(website_id=WEBSITE_ID, host="::1")) as sandbox,
