@@ -350,7 +350,7 @@ def test_library_in_its_place_is_fine() -> None:
     assert not strangers(
         made_up(
             seg__client="import pycurl, select",
-            avro__rest="from urllib3.util import Timeout",
+            avro__rest="import pycurl, select",
             flow__storm="if TYPE_CHECKING:\n    from structlog.typing import FilteringBoundLogger",
             program__wiring="if TYPE_CHECKING:\n    from pydantic import SecretStr",
             observe__health="import orjson",

@@ -38,6 +38,7 @@ class Schemas(Protocol):
 
         Raises:
             PoisonError: UNKNOWN_SCHEMA, UNUSABLE_SCHEMA.
+            PendingError: it is not here yet; ask again.
             UnavailableError: the registry does not answer as one.
         """
 
@@ -74,6 +75,7 @@ class Decoder:
 
         Raises:
             PoisonError: it holds none; no other value is at fault.
+            PendingError: its schema is being looked up; ask again.
             UnavailableError: the registry does not answer; the value may be good.
         """
         if len(value) > self._max_bytes:
@@ -87,6 +89,15 @@ class Decoder:
         header = value[:start]
         plan = self._plans.get(header) or self._make_plan(header)
         return _read(plan, value, start)
+
+    def missing_schema(self, value: bytes) -> int | None:
+        """Return the id that the registry must be asked for before *value* can be read, if any."""
+        if self._writer is not None or not value.startswith(framing.CONFLUENT):
+            return None
+        header = value[: framing.CONFLUENT_BYTES]
+        if header in self._plans or len(header) < framing.CONFLUENT_BYTES:
+            return None
+        return framing.schema_id(header)
 
     def _make_plan(self, header: bytes) -> Plan:
         _check_framing(header)

@@ -1,9 +1,10 @@
-"""A Confluent-compatible schema registry.
+"""A Confluent-compatible schema registry: what is asked of it, and what its answers mean.
 
-    a schema                kept for good: an id never changes its meaning
-    an unknown id           poison; asked for again after a minute, it may still be registered
-    a schema not of Avro    poison
-    all else, or no answer  the registry or its settings are at fault, not the record (see `rest`)
+    unknown id, subject or version   poison: the registry has no such schema
+    a schema not of Avro             poison
+    another answer about an id       the registry's word about that one (`RefusedError`), or about
+                                     all: `lookups` finds out which
+    all else, or no answer           the registry or its settings are at fault (see `rest`)
 
 Source: Confluent docs, "Schema Registry API Reference" and "Schema references".
 """
@@ -15,53 +16,39 @@ from urllib.parse import quote
 
 import orjson
 
-from consumer.avro.rest import DEPENDENCY, URL_SETTING, Rest
+from consumer.avro.rest import DEPENDENCY, URL_SETTING, Request, Rest
 from consumer.core.errors import DeadLetterReason, PoisonError, StartError, UnavailableError
 
 if TYPE_CHECKING:
-    from consumer.avro.rest import Access, Answer
+    from consumer.avro.rest import Access, Answer, Steps
     from consumer.core.model import Value
     from consumer.core.timing import Clock
 
-UNKNOWN_FOR_S: Final = 60.0
-"""How long an unknown id is not asked for again."""
+MAX_ID: Final = 2**31 - 1
+"""A registry counts in Java's int; for a larger id its web server answers, and not it."""
 
-_MAX_UNKNOWN: Final = 1_000
 _MAX_SCHEMAS: Final = 100
 _OK: Final = 200
+_FORBIDDEN: Final = 403
 _NOT_FOUND: Final = 404
+_SERVER_ERROR: Final = 500
+_UNKNOWN: Final = frozenset({40401, 40402, 40403})
+"""Confluent's codes for an unknown subject, version and schema; a 404 of anybody else has none."""
+
+
+class RefusedError(UnavailableError):
+    """The registry answers, but not with the schema that it was asked for."""
 
 
 class Registry:
-    """One registry; used by one thread, which waits for each answer."""
+    """One registry, for those who can wait: each call returns with the answer."""
 
     def __init__(self, access: Access, clock: Clock) -> None:
-        self._rest = Rest(access)
-        self._clock = clock
-        self._schemas: dict[int, tuple[str, ...]] = {}
-        self._unknown_until_s: dict[int, float] = {}
-        self.set_credentials = self._rest.set_credentials
-        self.problem: str | None = None
-        """What was wrong when the registry was last asked; None where nothing was."""
+        self._rest = Rest(access, clock)
 
     def schema(self, schema_id: int) -> tuple[str, ...]:
-        """Return the schema of *schema_id* as JSON text, after those that it refers to.
-
-        Raises:
-            PoisonError: UNKNOWN_SCHEMA where the registry has none of this id; UNUSABLE_SCHEMA
-                where it is none of Avro's.
-            UnavailableError: nothing answers as a registry does.
-        """
-        known = self._schemas.get(schema_id)
-        if known is None:
-            if self._clock.monotonic_s() < self._unknown_until_s.get(schema_id, 0.0):
-                raise _unknown(schema_id)
-            texts: dict[str, str] = {}
-            if not self._collect(f"/schemas/ids/{schema_id}", texts):
-                self._remember_unknown(schema_id)
-                raise _unknown(schema_id)
-            known = self._schemas[schema_id] = tuple(texts.values())
-        return known
+        """Return the schema of *schema_id* as `look_up` does, and raise what it raises."""
+        return self._rest.finish(look_up(schema_id))
 
     def latest(self, subject: str) -> tuple[str, ...] | None:
         """Return the newest schema of *subject* as `schema` does; None where there is none.
@@ -70,9 +57,7 @@ class Registry:
             PoisonError: UNUSABLE_SCHEMA where it is none of Avro's.
             UnavailableError: nothing answers as a registry does.
         """
-        texts: dict[str, str] = {}
-        known = self._collect(f"/subjects/{quote(subject, safe='')}/versions/latest", texts)
-        return tuple(texts.values()) if known else None
+        return self._rest.finish(_collect(f"/subjects/{quote(subject, safe='')}/versions/latest"))
 
     def register(self, subject: str, schema: str) -> int:
         """Register the Avro *schema*, JSON text, under *subject*; return its id, new or known.
@@ -81,56 +66,57 @@ class Registry:
             StartError: the registry refuses it, for example as incompatible.
             UnavailableError: nothing answers as a registry does.
         """
-        path = f"/subjects/{quote(subject, safe='')}/versions"
-        answer = self._ask("POST", path, orjson.dumps({"schema": schema}))
-        schema_id = answer.body.get("id")
-        if answer.status == _OK and isinstance(schema_id, int):
-            return schema_id
-        message = str(answer.body.get("message", "no message"))
-        raise StartError(
-            f"the schema registry refuses the schema for the subject {subject}"
-            f" with status {answer.status}: {message[:200]}"
-        )
+        return self._rest.finish(_register(subject, schema))
 
-    def _ask(self, method: str, path: str, body: bytes | None = None) -> Answer:
-        try:
-            answer = self._rest.ask(method, path, body)
-        except UnavailableError as error:
-            self.problem = error.detail
-            raise
-        self.problem = None
-        return answer
 
-    def _collect(self, path: str, texts: dict[str, str]) -> bool:
-        """Put the schema at *path* into *texts*, after those below it; False if one is unknown."""
-        if len(texts) >= _MAX_SCHEMAS:
-            raise _unusable(f"expected to refer to fewer than {_MAX_SCHEMAS} others, came more")
-        texts[path] = ""  # being looked up: a circle of references ends here
-        answer = self._ask("GET", path)
-        if answer.status == _NOT_FOUND:
+def look_up(schema_id: int) -> Steps[tuple[str, ...]]:
+    """Ask for the schema of *schema_id*; return it as JSON text, after those that it refers to.
+
+    Raises:
+        PoisonError: UNKNOWN_SCHEMA where the registry has none of this id; UNUSABLE_SCHEMA where
+            it is none of Avro's.
+        RefusedError: the registry answers with something else.
+        UnavailableError: nothing answers as a registry does.
+    """
+    if schema_id > MAX_ID:
+        raise _unknown(schema_id)
+    texts = yield from _collect(schema_path(schema_id))
+    if texts is None:
+        raise _unknown(schema_id)
+    return texts
+
+
+def schema_path(schema_id: int) -> str:
+    """Return where the registry keeps the schema of *schema_id*."""
+    return f"/schemas/ids/{schema_id}"
+
+
+def _collect(path: str) -> Steps[tuple[str, ...] | None]:
+    """Ask for the schema at *path*; return it after those below it, None if one is unknown."""
+    texts: dict[str, str] = {}
+    known = yield from _collect_into(texts, path)
+    return tuple(texts.values()) if known else None
+
+
+def _collect_into(texts: dict[str, str], path: str) -> Steps[bool]:
+    if len(texts) >= _MAX_SCHEMAS:
+        raise _unusable(f"expected to refer to fewer than {_MAX_SCHEMAS} others, came more")
+    texts[path] = ""  # being looked up: a circle of references ends here
+    answer = yield Request("GET", path)
+    body = answer.body or {}
+    text = body.get("schema")
+    if answer.status == _NOT_FOUND and body.get("error_code") in _UNKNOWN:
+        return False
+    if answer.status != _OK or not isinstance(text, str):
+        raise _refused(answer)
+    if body.get("schemaType", "AVRO") != "AVRO":
+        raise _unusable("expected the schemaType AVRO, came another")
+    for below in _references(body.get("references")):
+        if below not in texts and not (yield from _collect_into(texts, below)):
             return False
-        kind = answer.body.get("schemaType", "AVRO")
-        text = answer.body.get("schema")
-        if answer.status != _OK or not isinstance(text, str):
-            self.problem = (
-                f"the schema registry answers with status {answer.status} and no schema:"
-                f" see {URL_SETTING}"
-            )
-            raise UnavailableError(DEPENDENCY, self.problem)
-        if kind != "AVRO":
-            raise _unusable("expected the schemaType AVRO, came another")
-        for below in _references(answer.body.get("references")):
-            if below not in texts and not self._collect(below, texts):
-                return False
-        del texts[path]
-        texts[path] = text
-        return True
-
-    def _remember_unknown(self, schema_id: int) -> None:
-        self._unknown_until_s.pop(schema_id, None)
-        if len(self._unknown_until_s) >= _MAX_UNKNOWN:
-            del self._unknown_until_s[next(iter(self._unknown_until_s))]
-        self._unknown_until_s[schema_id] = self._clock.monotonic_s() + UNKNOWN_FOR_S
+    del texts[path]
+    texts[path] = text
+    return True
 
 
 def _references(references: Value) -> list[str]:
@@ -143,6 +129,33 @@ def _references(references: Value) -> list[str]:
             case _:
                 raise _unusable("expected each reference to have a subject and a version")
     return paths
+
+
+def _register(subject: str, schema: str) -> Steps[int]:
+    path = f"/subjects/{quote(subject, safe='')}/versions"
+    answer = yield Request("POST", path, orjson.dumps({"schema": schema}))
+    if answer.body is None or answer.status == _FORBIDDEN or answer.status >= _SERVER_ERROR:
+        raise _refused(answer)
+    schema_id = answer.body.get("id")
+    if answer.status == _OK and isinstance(schema_id, int):
+        return schema_id
+    message = str(answer.body.get("message", "no message"))
+    raise StartError(
+        f"the schema registry refuses the schema for the subject {subject}"
+        f" with status {answer.status}: {message[:200]}"
+    )
+
+
+def _refused(answer: Answer) -> RefusedError:
+    look_at = URL_SETTING
+    if answer.status == _FORBIDDEN:
+        look_at = "SEG_SCHEMA_REGISTRY__USERNAME, __PASSWORD and __BEARER_TOKEN"
+    elif answer.status >= _SERVER_ERROR:
+        look_at = "its log"
+    return RefusedError(
+        DEPENDENCY,
+        f"the schema registry answers with status {answer.status} and no schema: see {look_at}",
+    )
 
 
 def _unknown(schema_id: int) -> PoisonError:

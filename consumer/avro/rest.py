@@ -1,168 +1,303 @@
-"""One request to a schema registry, and whether what came back is a registry's word.
+"""Conversations with one schema registry by libcurl: many at once on one thread, none waited for.
 
-Only importer of urllib3. An answer that says something about the registry or its settings, and not
-about what was asked, is an UnavailableError with the name of the setting to look at. Redirects are
-not followed: they would carry the credentials elsewhere.
+A conversation is a generator: it yields a request, gets the answer and goes on, so that what is
+asked next may depend on what was said. `Rest.step` carries all of them on as far as they get
+without waiting; `Rest.finish` waits, for commands. All of one takes at most `timeout_s`: names,
+proxies, TLS and each byte of each answer included.
+
+An answer that says something about the registry or its settings, and not about what was asked, is
+an UnavailableError with the name of the setting to look at. Redirects are not followed: they would
+carry the credentials elsewhere.
 """
 
 from __future__ import annotations
 
+import select
 from base64 import b64encode
+from collections.abc import Generator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, NamedTuple
-from urllib.parse import unquote
+from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeAlias, TypeVar, cast
 
 import orjson
-from urllib3 import PoolManager
-from urllib3.exceptions import HTTPError, SSLError
-from urllib3.util import Timeout, parse_url
+import pycurl
 
-from consumer.core.errors import UnavailableError
+from consumer.core.errors import ConsumerError, UnavailableError
 
 if TYPE_CHECKING:
     from consumer.core.model import Object
+    from consumer.core.timing import Clock
 
 DEPENDENCY: Final = "schema_registry"
 URL_SETTING: Final = "SEG_SCHEMA_REGISTRY__URL"
 
 MAX_ANSWER_BYTES: Final = 1 << 20
 """A longer answer is no schema that anybody wrote."""
+LOOK_AGAIN_S: Final = 0.05
+"""How long `finish` waits for a socket: libcurl has timers and threads that no socket tells of."""
 
 _JSON: Final = "application/vnd.schemaregistry.v1+json"
-_NOT_FOUND: Final = 404
-_SERVER_ERROR: Final = 500
-_UNKNOWN: Final = frozenset({40401, 40402, 40403})
-"""Confluent's codes for an unknown subject, version and schema; a 404 of anybody else has none."""
+_TLS_FAILED: Final = frozenset(
+    {pycurl.E_SSL_CONNECT_ERROR, pycurl.E_SSL_CERTPROBLEM, pycurl.E_SSL_CIPHER}
+)
+_HUNG_UP: Final = frozenset({pycurl.E_SEND_ERROR, pycurl.E_RECV_ERROR})
+"""By TLS 1.3 so ends a connection whose other end misses our certificate."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
     """Where the registry is, and what opens it; secrets stay out of its repr and of every text."""
 
-    urls: tuple[str, ...]
-    """The addresses of one registry, tried in this order; each may carry `user:password@`."""
+    url: str
     user: str | None = None
     password: str | None = None
     token: str | None = None
     ca_file: str | None = None
+    """None means libcurl's own idea, which is its builder's."""
     cert_file: str | None = None
     key_file: str | None = None
+    proxy: str | None = None
+    """None leaves it to the environment (https_proxy, http_proxy, all_proxy, no_proxy)."""
+    direct: bool = False
+    """Ignore the proxies of the environment: the registry is on this machine."""
     connect_timeout_s: float = 2.0
     timeout_s: float = 5.0
-    """For the whole of an answer, the connection included."""
+    """For a whole conversation, the connection included."""
 
     def __repr__(self) -> str:
-        return f"Access({', '.join(_without_secrets(url) for url in self.urls)})"
+        return f"Access({self.url})"
+
+
+class Request(NamedTuple):
+    """What is asked of the registry."""
+
+    method: str
+    path: str
+    """Below the registry's address."""
+    body: bytes | None = None
 
 
 class Answer(NamedTuple):
-    """What a registry said: 200 with a body, or a status that concerns what was asked."""
+    """What the registry said about what was asked."""
 
     status: int
-    body: Object
+    body: Object | None
+    """None where it is no JSON object, or too long."""
+
+
+T = TypeVar("T")
+Steps: TypeAlias = Generator[Request, Answer, T]
+"""A conversation: requests out, answers in, and what comes of it at the end."""
+
+
+class Talk(Generic[T]):
+    """A conversation under way; its outcome, once `over`."""
+
+    __slots__ = ("_error", "_value", "deadline_s", "over", "steps")
+
+    def __init__(self, steps: Steps[T], deadline_s: float) -> None:
+        self.steps = steps
+        self.deadline_s = deadline_s  # monotonic
+        self.over = False
+        self._value: T | None = None
+        self._error: ConsumerError | None = None
+
+    def end(self, value: T | None, error: ConsumerError | None = None) -> None:
+        """Note what came of it."""
+        self.over = True
+        self._value, self._error = value, error
+
+    @property
+    def outcome(self) -> T:
+        """What the conversation returned.
+
+        Raises:
+            ConsumerError: what it raised.
+        """
+        if self._error is not None:
+            raise self._error
+        return cast("T", self._value)
 
 
 class Rest:
-    """Requests to one registry, at the first of its addresses that answers."""
+    """The way to one registry."""
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: Access, clock: Clock) -> None:
         self._access = access
-        self._pool = PoolManager(
-            timeout=Timeout(connect=access.connect_timeout_s, total=access.timeout_s),
-            retries=False,
-            ca_certs=access.ca_file,
-            cert_file=access.cert_file,
-            key_file=access.key_file,
-        )
+        self._clock = clock
+        self._multi = pycurl.CurlMulti()
+        self._under_way: dict[pycurl.Curl, tuple[Talk[object], list[bytes]]] = {}
+
+    @property
+    def under_way(self) -> int:
+        """How many requests are on their way."""
+        return len(self._under_way)
 
     def set_credentials(self, user: str | None, password: str | None, token: str | None) -> None:
         """Use others from the next request on."""
         self._access = replace(self._access, user=user, password=password, token=token)
 
-    def ask(self, method: str, path: str, body: bytes | None = None) -> Answer:
-        """Return the answer to *method* on *path*.
+    def start(self, steps: Steps[T]) -> Talk[T]:
+        """Begin a conversation; `step` carries it on."""
+        talk = Talk(steps, self._clock.monotonic_s() + self._access.timeout_s)
+        self._go_on(cast("Talk[object]", talk), None)
+        return talk
+
+    def step(self) -> None:
+        """Carry on with every conversation as far as it gets without waiting."""
+        while True:
+            self._multi.perform()
+            ended = self._take_ended()
+            if not ended:
+                return
+            for curl, failure in ended:
+                self._ended(curl, failure)
+
+    def finish(self, steps: Steps[T]) -> T:
+        """Have the conversation and wait for what comes of it.
 
         Raises:
-            UnavailableError: no address answers as a registry does; the text is of the last one.
+            ConsumerError: what it raises, UnavailableError included.
         """
-        failure = UnavailableError(DEPENDENCY, f"no address: set {URL_SETTING}")
-        for url in self._access.urls:
-            try:
-                return self._ask(method, url, path, body)
-            except UnavailableError as error:
-                failure = error
-        raise failure
+        talk = self.start(steps)
+        self.step()
+        while not talk.over:
+            readable, writable, _ = self._multi.fdset()
+            select.select(readable, writable, (), LOOK_AGAIN_S)
+            self.step()
+        return talk.outcome
 
-    def _ask(self, method: str, url: str, path: str, body: bytes | None) -> Answer:
-        address = _without_secrets(url)
+    def close(self) -> None:
+        """Break off what is under way and free the sockets."""
+        for curl in self._under_way:
+            self._multi.remove_handle(curl)
+            curl.close()
+        self._under_way.clear()
+        self._multi.close()
+
+    def _go_on(self, talk: Talk[object], came: Answer | UnavailableError | None) -> None:
+        """Give *talk* the answer, or why there is none, and send what it asks next."""
         try:
-            with self._pool.request(
-                method,
-                address.rstrip("/") + path,
-                body=body,
-                headers=self._headers(url),
-                redirect=False,
-                preload_content=False,
-            ) as response:
-                text = response.read(MAX_ANSWER_BYTES + 1, decode_content=False)
-        except (HTTPError, OSError) as error:  # OSError: the file of a certificate
-            raise _no_answer(address, error) from None
-        return _judged(address, response.status, text)
+            if isinstance(came, Answer):
+                request = talk.steps.send(came)
+            elif came is None:
+                request = next(talk.steps)
+            else:
+                request = talk.steps.throw(came)
+        except StopIteration as end:
+            talk.end(end.value)
+        except ConsumerError as error:
+            talk.end(None, error)
+        else:
+            self._send(request, talk)
 
-    def _headers(self, url: str) -> dict[str, str]:
-        access = self._access
-        credentials = parse_url(url).auth
-        if access.user is not None:
-            credentials = f"{access.user}:{access.password or ''}"
-        elif credentials is not None:
-            credentials = unquote(credentials)
-        headers = {"accept": f"{_JSON}, application/json", "content-type": _JSON}
-        if access.token is not None:
-            headers["authorization"] = f"Bearer {access.token}"
-        elif credentials is not None:
-            headers["authorization"] = f"Basic {b64encode(credentials.encode()).decode('ascii')}"
-        return headers
+    def _send(self, request: Request, talk: Talk[object]) -> None:
+        left_s = talk.deadline_s - self._clock.monotonic_s()
+        if left_s <= 0.0:
+            self._go_on(talk, _unavailable(self._access.url, "takes too long to answer"))
+            return
+        body: list[bytes] = []
+        curl = _handle(self._access, request, left_s, body)
+        self._under_way[curl] = talk, body
+        self._multi.add_handle(curl)
+
+    def _take_ended(self) -> list[tuple[pycurl.Curl, tuple[int, str] | None]]:
+        """Return the requests that have ended: with an answer, or with libcurl's reason."""
+        ended: list[tuple[pycurl.Curl, tuple[int, str] | None]] = []
+        more = 1
+        while more:
+            more, answered, failed = self._multi.info_read()
+            ended += [(curl, None) for curl in answered]
+            ended += [(curl, (number, text)) for curl, number, text in failed]
+        return ended
+
+    def _ended(self, curl: pycurl.Curl, failure: tuple[int, str] | None) -> None:
+        talk, body = self._under_way.pop(curl)
+        self._multi.remove_handle(curl)
+        status = int(curl.getinfo(pycurl.RESPONSE_CODE))
+        tunnel_status = int(curl.getinfo(pycurl.HTTP_CONNECTCODE))
+        curl.close()
+        if failure is None:
+            came = _judged(self._access.url, status, _object(b"".join(body)))
+        elif failure[0] == pycurl.E_FILESIZE_EXCEEDED:
+            came = _judged(self._access.url, status, None)
+        else:
+            came = _no_answer(self._access.url, tunnel_status, *failure)
+        self._go_on(talk, came)
 
 
-def _without_secrets(url: str) -> str:
-    return parse_url(url)._replace(auth=None).url
+def _handle(access: Access, request: Request, timeout_s: float, body: list[bytes]) -> pycurl.Curl:
+    """Return an easy handle for *request*; the answer's own body is added to *body*."""
+    curl = pycurl.Curl()
+    curl.setopt(pycurl.URL, access.url.rstrip("/") + request.path)
+    curl.setopt(pycurl.CUSTOMREQUEST, request.method)
+    if request.body is not None:
+        curl.setopt(pycurl.POSTFIELDS, request.body)
+    curl.setopt(pycurl.HTTPHEADER, _headers(access))
+    curl.setopt(pycurl.WRITEFUNCTION, body.append)
+    curl.setopt(pycurl.MAXFILESIZE, MAX_ANSWER_BYTES)
+    curl.setopt(pycurl.CONNECTTIMEOUT_MS, round(access.connect_timeout_s * 1000))
+    curl.setopt(pycurl.TIMEOUT_MS, max(1, round(timeout_s * 1000)))  # 0 would be none
+    curl.setopt(pycurl.FOLLOWLOCATION, 0)
+    curl.setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
+    curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
+    curl.setopt(pycurl.NOSIGNAL, 1)
+    for option, value in (
+        (pycurl.CAINFO, access.ca_file),
+        (pycurl.SSLCERT, access.cert_file),
+        (pycurl.SSLKEY, access.key_file),
+        (pycurl.PROXY, access.proxy),
+        (pycurl.NOPROXY, "*" if access.direct else None),
+    ):
+        if value is not None:
+            curl.setopt(option, value)
+    return curl
 
 
-def _judged(address: str, status: int, text: bytes) -> Answer:
-    """Return what the registry at *address* said, or raise what the answer says about itself."""
+def _headers(access: Access) -> list[bytes]:
+    headers = [f"Accept: {_JSON}, application/json", f"Content-Type: {_JSON}"]
+    if access.token is not None:
+        headers.append(f"Authorization: Bearer {access.token}")
+    elif access.user is not None:
+        pair = b64encode(f"{access.user}:{access.password or ''}".encode()).decode("ascii")
+        headers.append(f"Authorization: Basic {pair}")
+    return [header.encode() for header in headers]
+
+
+def _judged(url: str, status: int, body: Object | None) -> Answer | UnavailableError:
+    """Return the answer, or what the registry at *url* says about itself with it."""
     match status:
-        case 401 | 403 | 407:
+        case 401:
             settings = "SEG_SCHEMA_REGISTRY__USERNAME, __PASSWORD and __BEARER_TOKEN"
-            raise _unavailable(address, f"refuses us with status {status}", settings)
+            return _unavailable(url, f"refuses us with status {status}", settings)
+        case 407:
+            return _unavailable(url, "is behind a proxy that refuses us", "its credentials")
         case 301 | 302 | 303 | 307 | 308:
-            raise _unavailable(address, f"redirects with status {status}, which is not followed")
+            return _unavailable(url, f"redirects with status {status}, which is not followed")
         case 408 | 425 | 429:
-            raise _unavailable(address, f"is busy, with status {status}", "its log")
-        case _ if status >= _SERVER_ERROR:
-            raise _unavailable(address, f"is out of order, with status {status}", "its log")
-    body = _object(text)
-    if body is None or (status == _NOT_FOUND and body.get("error_code") not in _UNKNOWN):
-        raise _unavailable(address, f"does not answer as a registry does, with status {status}")
+            return _unavailable(url, f"is busy, with status {status}", "its log")
+        case 502 | 503 | 504:
+            return _unavailable(url, f"is out of order, with status {status}", "its log")
     return Answer(status, body)
 
 
-def _no_answer(address: str, error: Exception) -> UnavailableError:
-    """Return the error for a connection that failed; TLS has settings of its own."""
-    text = str(error)
-    if "certificate verify failed" in text:
-        why = text.partition("certificate verify failed: ")[2].partition(" (_ssl")[0]
-        what = f"shows a certificate that is refused ({why})"
-        return _unavailable(address, what, "SEG_SCHEMA_REGISTRY__CA_FILE")
-    if isinstance(error, SSLError):
+def _no_answer(url: str, tunnel_status: int, number: int, text: str) -> UnavailableError:
+    """Return the error for a connection that failed; TLS and proxies have settings of their own."""
+    if number in {pycurl.E_PEER_FAILED_VERIFICATION, pycurl.E_SSL_CACERT_BADFILE}:
+        what = f"shows a certificate that is refused ({text})"
+        return _unavailable(url, what, "SEG_SCHEMA_REGISTRY__CA_FILE")
+    if number == pycurl.E_COULDNT_RESOLVE_PROXY or tunnel_status not in {0, 200}:
+        what = f"cannot be reached through the proxy ({text})"
+        return _unavailable(url, what, "SEG_SCHEMA_REGISTRY__PROXY, or the environment's")
+    if number in _TLS_FAILED or (number in _HUNG_UP and url.startswith("https:")):
         settings = f"{URL_SETTING}, SEG_SCHEMA_REGISTRY__CERTIFICATE_FILE and __KEY_FILE"
-        what = "does not answer by TLS: it has none, refuses our certificate or misses one"
-        return _unavailable(address, what, settings)
-    return _unavailable(address, f"does not answer ({type(error).__name__})")
+        what = (
+            f"does not answer by TLS: it has none, refuses our certificate or misses one ({text})"
+        )
+        return _unavailable(url, what, settings)
+    return _unavailable(url, f"does not answer ({text})")
 
 
 def _object(text: bytes) -> Object | None:
-    if len(text) > MAX_ANSWER_BYTES:
-        return None
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError:
@@ -170,5 +305,5 @@ def _object(text: bytes) -> Object | None:
     return value if isinstance(value, dict) else None
 
 
-def _unavailable(address: str, what: str, look_at: str = URL_SETTING) -> UnavailableError:
-    return UnavailableError(DEPENDENCY, f"the schema registry at {address} {what}: see {look_at}")
+def _unavailable(url: str, what: str, look_at: str = URL_SETTING) -> UnavailableError:
+    return UnavailableError(DEPENDENCY, f"the schema registry at {url} {what}: see {look_at}")

@@ -5,6 +5,7 @@
     |-- StartError          the surroundings': Kafka, topic, permission (exit code 1)
     |-- PoisonError         this record's: it can never succeed, so it is dead-lettered
     `-- UnavailableError    a dependency's: wait and try again, no record is at fault
+        `-- PendingError    nobody's: the answer is on its way
 
 Every text says what was expected, what came and where; none holds a value of the event.
 """
@@ -91,3 +92,7 @@ class UnavailableError(ConsumerError):
         self.dependency = dependency
         self.detail = detail
         super().__init__(f"{dependency}: {detail}")
+
+
+class PendingError(UnavailableError):
+    """The answer that the record waits for is on its way; nothing is wrong."""

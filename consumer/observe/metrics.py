@@ -167,6 +167,9 @@ class Tally:
         "Alert SegConsumerDependencyAway",
         "dependency",
     )
+    registry_lookup_seconds: Histogram = _histogram(
+        "From a look-up in the schema registry to its end, with an answer or without.", "Latency"
+    )
     kafka_errors: Labelled = _labelled(C, "Errors that the Kafka client told.", "Brokers", "code")
     poll_age_seconds: float | None = _gauge(
         "Since the loop last polled.", "Alert SegConsumerStuck", Kind.AGE

@@ -95,6 +95,8 @@ class App:
             parts.source.close()
             parts.dead_letters.close()
             parts.client.close()
+            if parts.lookups is not None:
+                parts.lookups.close()
             gauges.refresh(self.tally, parts.gauged)
             self.metrics.publish(self.tally)
             self.server.close()

@@ -7,9 +7,9 @@ import ssl
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import urlsplit
 
 from consumer.avro.decoder import Decoder
+from consumer.avro.lookups import Lookups
 from consumer.avro.registry import Registry
 from consumer.avro.rest import Access
 from consumer.avro.schemas import folder
@@ -30,6 +30,7 @@ from consumer.seg.limiter import Concurrency
 from consumer.seg.outbox import Batching, Outbox
 from consumer.seg.rate import Rate
 from consumer.seg.retry import RetryPolicy
+from consumer.settings.kinds import is_this_machine
 from consumer.translate import Translator
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
     from structlog.typing import FilteringBoundLogger
 
+    from consumer.avro.decoder import Schemas
     from consumer.core.model import Record, SegCall
     from consumer.core.timing import Clock
     from consumer.observe.metrics import Tally
@@ -65,7 +67,7 @@ class Parts(NamedTuple):
     source: KafkaSource
     dead_letters: KafkaDeadLetters
     client: Client
-    registry: Registry | None
+    lookups: Lookups | None
     gauged: Gauged
 
 
@@ -82,7 +84,10 @@ def build(
         settings.dead_letter, settings.kafka, version=VERSION, tally=tally, clock=clock, log=log
     )
     client = Client(client_options(settings.delivery), clock)
-    registry = registry_of(settings.schema_registry, clock)
+    access = access_of(settings.schema_registry)
+    lookups = None
+    if access is not None:
+        lookups = Lookups(access, clock, observe=tally.registry_lookup_seconds.observe, log=log)
     lanes = Lanes()
     delivery = _delivery(settings.delivery, lanes, client, tally=tally, clock=clock, random=random)
     assignment = Assignment(source, settings.kafka.commit_interval_s, tally, clock)
@@ -103,7 +108,7 @@ def build(
     )
     stages = Stages(
         source=source,
-        decode=decoder_of(settings.schemas, registry),
+        decode=decoder_of(settings.schemas, lookups),
         translate=Translator(v2_names=settings.translation.v2_names),
         lane_of=LANE_OF[settings.ordering.by],
         lanes=lanes,
@@ -127,16 +132,16 @@ def build(
         log=log,
     )
     gauged = Gauged(assignment, delivery, dead_letters)
-    return Parts(pipeline, rebalance, source, dead_letters, client, registry, gauged)
+    return Parts(pipeline, rebalance, source, dead_letters, client, lookups, gauged)
 
 
 def renew(parts: Parts, settings: Settings) -> None:
     """Let *parts* use the secrets of *settings* from the next request and connection on."""
     parts.client.set_website_id(settings.delivery.website_id.get_secret_value())
-    if parts.registry is not None:
+    if parts.lookups is not None:
         registry = settings.schema_registry
         password, token = _secret(registry.password), _secret(registry.bearer_token)
-        parts.registry.set_credentials(registry.username, password, token)
+        parts.lookups.set_credentials(registry.username, password, token)
     username, password = settings.kafka.sasl_username, _secret(settings.kafka.sasl_password)
     if username is not None and password is not None:
         parts.source.set_credentials(username, password)
@@ -210,8 +215,8 @@ def client_options(settings: DeliverySettings) -> ClientOptions:
         connect_timeout_s=settings.connect_timeout_s,
         timeout_s=settings.timeout_s,
         ca_file=settings.ca_file or _system_ca_file(),
-        # An endpoint without TLS is on this machine: the settings take no other.
-        direct=urlsplit(settings.endpoint).scheme == "http",
+        proxy=settings.proxy,
+        direct=is_this_machine(settings.endpoint),
     )
 
 
@@ -222,7 +227,7 @@ def _system_ca_file() -> Path | None:
     return next((path for path in candidates if path.is_file()), None)
 
 
-def decoder_of(settings: SchemasSettings, registry: Registry | None) -> Decoder:
+def decoder_of(settings: SchemasSettings, registry: Schemas | None) -> Decoder:
     """Return what reads values.
 
     Raises:
@@ -238,21 +243,28 @@ def decoder_of(settings: SchemasSettings, registry: Registry | None) -> Decoder:
 
 
 def registry_of(settings: SchemaRegistrySettings, clock: Clock) -> Registry | None:
-    """Return the schema registry; None where the settings name none."""
+    """Return the schema registry, for those who can wait; None where the settings name none."""
+    access = access_of(settings)
+    return None if access is None else Registry(access, clock)
+
+
+def access_of(settings: SchemaRegistrySettings) -> Access | None:
+    """Return the way to the schema registry; None where the settings name none."""
     if settings.url is None:
         return None
-    access = Access(
-        urls=(settings.url,),
+    return Access(
+        url=settings.url,
         user=settings.username,
         password=_secret(settings.password),
         token=_secret(settings.bearer_token),
-        ca_file=_path(settings.ca_file),
+        ca_file=_path(settings.ca_file or _system_ca_file()),
         cert_file=_path(settings.certificate_file),
         key_file=_path(settings.key_file),
+        proxy=settings.proxy,
+        direct=is_this_machine(settings.url),
         connect_timeout_s=settings.connect_timeout_s,
         timeout_s=settings.timeout_s,
     )
-    return Registry(access, clock)
 
 
 def _secret(value: SecretStr | None) -> str | None:

@@ -39,6 +39,8 @@ class ClientOptions(NamedTuple):
     connect_timeout_s: float
     timeout_s: float
     ca_file: Path | None
+    proxy: str | None
+    """None leaves it to the environment (https_proxy, all_proxy, no_proxy)."""
     direct: bool
     """Ignore the proxies of the environment: the endpoint is on this machine."""
 
@@ -158,6 +160,8 @@ def _handle(options: ClientOptions, body: list[bytes]) -> pycurl.Curl:
     curl.setopt(pycurl.NOSIGNAL, 1)
     if options.ca_file is not None:
         curl.setopt(pycurl.CAINFO, str(options.ca_file))
+    if options.proxy is not None:
+        curl.setopt(pycurl.PROXY, options.proxy)
     if options.direct:
         curl.setopt(pycurl.NOPROXY, "*")
     return curl

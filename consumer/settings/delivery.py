@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from consumer.settings.kinds import ReadableFile, Section, SecureUrl, WebsiteId
+from consumer.settings.kinds import ReadableFile, Section, SecureUrl, Url, WebsiteId
 from consumer.settings.rules import at_least
 
 
@@ -47,3 +47,6 @@ class DeliverySettings(Section):
     """How often Seg is asked again after it refused the key or the endpoint."""
     ca_file: ReadableFile | None = None
     """The PEM file of the authorities that may vouch for Seg; without it the system's."""
+    proxy: Url | None = None
+    """The proxy before Seg; without it the environment's (`https_proxy`, `all_proxy`, `no_proxy`).
+    This very machine is always reached directly."""

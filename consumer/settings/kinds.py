@@ -78,9 +78,13 @@ def _is_url(text: str) -> bool:
 
 def _keeps_secrets(text: str) -> bool:
     """Tell whether *text* is safe to send to: by TLS, or on this machine."""
-    url = urlsplit(text)
-    local = re.fullmatch(r"localhost|::1|127(\.\d{1,3}){3}", url.hostname or "") is not None
-    return url.scheme == "https" or local
+    return urlsplit(text).scheme == "https" or is_this_machine(text)
+
+
+def is_this_machine(url: str) -> bool:
+    """Tell whether *url* is on this machine, which no proxy leads to."""
+    host = urlsplit(url).hostname or ""
+    return re.fullmatch(r"localhost|::1|127(\.\d{1,3}){3}", host) is not None
 
 
 def _split(value: object) -> object:

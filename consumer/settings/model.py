@@ -47,6 +47,9 @@ class SchemaRegistrySettings(Section):
     """The PEM file of the client's certificate, for mutual TLS."""
     key_file: Annotated[ReadableFile | None, together_with("certificate_file")] = None
     """The PEM file of the client's key, for mutual TLS."""
+    proxy: Url | None = None
+    """The proxy before the registry; without it the environment's (`https_proxy`, `http_proxy`,
+    `all_proxy`, `no_proxy`). This very machine is always reached directly."""
     connect_timeout_s: Annotated[float, Field(ge=0.01, le=300)] = 2
     """How long a connection to the registry may take."""
     timeout_s: Annotated[float, Field(ge=0.01, le=300), at_least("connect_timeout_s")] = 5

@@ -197,6 +197,12 @@ LATENCY = Row(
             "From a request's start to its end: Seg and the network.",
             "request_seconds",
         ),
+        _quantiles(
+            "Look-up in the schema registry",
+            "One for each new schema id; the records behind it wait in their partitions.",
+            "registry_lookup_seconds",
+            "SegConsumerDependencyAway",
+        ),
         _spread(
             "From append to acknowledgement, spread",
             "Two bands: some keys or partitions are slower than the rest.",

@@ -1,8 +1,8 @@
 """A stand-in for a schema registry that answers as Confluent's does, and misbehaves when told to.
 
 Source: Confluent docs, "Schema Registry API Reference": paths, error codes and bodies. Only the
-faults are ours: `status` answers everything with that status, `body` with those bytes, `delay_s`
-waits before.
+faults are ours: `status` answers everything with that status, `refused` one target, `body` answers
+with those bytes, `delay_s` waits before, `drips` sends the answers to a target byte by byte.
 """
 
 from __future__ import annotations
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 
+DRIP_S = 0.1
+"""How long a dripping answer waits after each byte."""
+
+
 class RegistryStub:
     """The stand-in's schemas and faults, and what it was asked; `url` is its address."""
 
@@ -36,6 +40,9 @@ class RegistryStub:
         """Where set, `user:<password>` by basic or the password as bearer token is required."""
         self.incompatible = False
         self.status: int | None = None
+        self.refused: dict[str, tuple[int, int]] = {}
+        """By target: the status and the error code of the answer."""
+        self.drips: set[str] = set()
         self.body: bytes | None = None
         self.delay_s = 0.0
 
@@ -122,6 +129,9 @@ def running(stub: RegistryStub, tls: ssl.SSLContext | None = None) -> Iterator[R
             status, answer = stub.answer(self.command, self.path, body)
             if not stub.lets_in(self.headers.get("authorization")):
                 status, answer = 401, {"error_code": 401, "message": "Unauthorized"}
+            if self.path in stub.refused:
+                status, code = stub.refused[self.path]
+                answer = {"error_code": code, "message": "Not for you"}
             status = stub.status or status
             content = json.dumps(answer).encode() if stub.body is None else stub.body
             self.send_response(status)
@@ -131,7 +141,11 @@ def running(stub: RegistryStub, tls: ssl.SSLContext | None = None) -> Iterator[R
             self.send_header("content-length", str(len(content)))
             self.end_headers()
             with suppress(ConnectionError):  # the other end may have heard enough
-                self.wfile.write(content)
+                for at in range(len(content) if self.path in stub.drips else 0):
+                    self.wfile.write(content[at : at + 1])
+                    time.sleep(DRIP_S)  # noqa: TID251 - it is slow on purpose
+                if self.path not in stub.drips:
+                    self.wfile.write(content)
 
         do_GET = do_POST = handle_one  # noqa: N815 - the names that http.server calls
 

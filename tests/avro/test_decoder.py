@@ -171,6 +171,28 @@ class TestFramings:
         assert reasons == [DeadLetterReason.UNUSABLE_SCHEMA] * 2
         assert registry.asked == [1]
 
+    def test_schema_that_is_missing(self) -> None:
+        """Told before the value is read, so that it can be looked up beforehand."""
+        decode = decoder(Registered({1: (CANONICAL_TEXT,)}))
+        value = confluent(1) + GOLDEN
+
+        assert decode.missing_schema(value) == 1
+        decode(value)
+        assert decode.missing_schema(value) is None
+
+    @pytest.mark.parametrize("value", [b"", b"\x00", confluent(1)[:-1], SINGLE + GOLDEN])
+    def test_no_schema_is_missing(self, value: bytes) -> None:
+        """A value that is none of the registry's, or a stump of one, needs no look-up."""
+        assert decoder(Registered({})).missing_schema(value) is None
+
+    def test_no_schema_is_missing_of_bare_datums(self, tmp_path: Path) -> None:
+        """However they begin."""
+        path = tmp_path / "writer.avsc"
+        path.write_text(record(), encoding="utf-8")
+        decode = Decoder(registry=None, writer_schema=path, schemas=folder())
+
+        assert decode.missing_schema(confluent(1) + GOLDEN) is None
+
 
 class TestStart:
     """What is wrong with the files is said at the start."""

@@ -24,7 +24,7 @@ UNKNOWN_ID = 2_000_000_000
 
 @pytest.fixture(name="registry")
 def _registry(backend: Backend) -> Registry:
-    return Registry(Access(urls=(backend.url,)), SystemClock())
+    return Registry(Access(url=backend.url), SystemClock())
 
 
 def record(name: str, /, **fields: object) -> str:

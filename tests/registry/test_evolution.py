@@ -99,7 +99,7 @@ def written(schema: str, schema_id: int, datum: Mapping[str, object]) -> bytes:
 def test_both_are_read(backend: Backend, subject: str, change: str) -> None:
     """A record of the old schema and one of the new, by the same decoder, after each other."""
     fields, datum, expected = CHANGES[change]
-    registry = Registry(Access(urls=(backend.url,)), SystemClock())
+    registry = Registry(Access(url=backend.url), SystemClock())
     decode = decoder_of(SchemasSettings(), registry)
 
     events: list[Event] = []

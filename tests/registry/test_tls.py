@@ -42,7 +42,7 @@ def _stub(authority: Authority) -> Iterator[RegistryStub]:
 def registry(url: str, authority: Authority, identity: Identity | None = None) -> Registry:
     """Return a registry at *url* that *authority* must vouch for; we show *identity*."""
     access = Access(
-        urls=(url,),
+        url=url,
         ca_file=str(authority.certificate),
         cert_file=None if identity is None else str(identity.certificate),
         key_file=None if identity is None else str(identity.key),

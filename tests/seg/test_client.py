@@ -40,6 +40,7 @@ def options(url: str) -> ClientOptions:
         connect_timeout_s=5.0,
         timeout_s=10.0,
         ca_file=None,
+        proxy=None,
         direct=True,
     )
 
@@ -319,6 +320,13 @@ class TestRequest:
         given = options(sandbox.url)._replace(direct=direct)
         with closing(Client(given, SystemClock())) as client:
             assert status == post(client).status
+
+    def test_proxy_of_the_settings(self) -> None:
+        """Requests go to the proxy that is named, whoever the endpoint is."""
+        with RawServer(http(200)) as proxy:
+            given = options("http://seg.example")._replace(proxy=proxy.url, direct=False)
+            with closing(Client(given, SystemClock())) as client:
+                assert post(client).status == 200
 
 
 OPENSSL = shutil.which("openssl")
