@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 import orjson
 import structlog
 
-from consumer.core.errors import DeadLetterReason, PoisonError, UnavailableError
+from consumer.core.errors import DeadLetterReason, PendingError, PoisonError, UnavailableError
 from consumer.core.lanes import Lanes
 from consumer.flow.assignment import Assignment
 from consumer.flow.backpressure import Backpressure, Bounds
@@ -58,6 +58,12 @@ class Member:
         self.registry_away = False
         self.registry_slips = 0
         """So many look-ups fail before it answers again."""
+        self.looked_up: set[bytes] = set()
+        """Values whose schema is being looked up."""
+        self.decode_s = 0.0
+        """How long it takes to decode a value."""
+        self.expected: list[bytes] = []
+        """Values whose schema was asked for beforehand."""
         self.clock = clock = FakeClock()
         self.tally = Tally()
         self.source = FakeSource(clock)
@@ -92,6 +98,7 @@ class Member:
         stages = Stages(
             source=self.source,
             decode=self._decode,
+            expect=self.expected.append,
             translate=Translator(),
             lane_of=LANE_OF[setup.ordering],
             lanes=self.lanes,
@@ -144,9 +151,12 @@ class Member:
         return None if stored is None else stored[0]
 
     def _decode(self, value: bytes) -> Event:
+        self.clock.advance(self.decode_s)
         if self.registry_away or self.registry_slips:
             self.registry_slips = max(0, self.registry_slips - 1)
             raise UnavailableError("schema_registry", "it does not answer")
+        if value in self.looked_up:
+            raise PendingError("schema_registry", "it is being looked up")
         if value == POISON:
             raise PoisonError(DeadLetterReason.BAD_AVRO, "expected a datum, came poison")
         return cast("Event", orjson.loads(value))

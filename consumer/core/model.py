@@ -45,7 +45,8 @@ class Pause(Enum):
     EVERYTHING = auto()
     """Nothing is: too much is in flight, or a dependency is away."""
     FULL = auto()
-    """It is far ahead of its oldest unfinished record, or one of its lanes is too long."""
+    """It is far ahead of its oldest unfinished record, one of its lanes is too long, or too many
+    of its records wait for a schema."""
     NO_BEGINNING = auto()
     """The group has not committed yet where it begins."""
 
@@ -67,6 +68,7 @@ class Tenure:
         "over",
         "partition",
         "pauses",
+        "waits_for",
     )
 
     def __init__(self, partition: Partition, inherited: Checkpoint | None = None) -> None:
@@ -78,7 +80,9 @@ class Tenure:
         self.pauses: set[Pause] = set()
         """Why it is not read; empty while it is."""
         self.held: deque[Record] = deque()
-        """Records that wait for a dependency, in order; what is read later waits behind them."""
+        """Records that are not decoded yet, in order: the first waits for a schema, or for time."""
+        self.waits_for: str | None = None
+        """The dependency that has failed the first of them; None where none has."""
         self.letters = 0
         """How many dead letters of it are not stored yet."""
         self.closed = False

@@ -6,9 +6,9 @@ only what lasts is a pause:
 
 - too much in flight, in records or in bytes: read nothing for up to `PAUSE_AFTER_S`, then pause
   everything, until half of it is done;
-- Seg, the dead-letter topic or the registry is away: pause everything, until it is back;
-- one partition far ahead of its oldest unfinished record, or one of its keys with too long a
-  lane: pause that one.
+- Seg or the dead-letter topic is away: pause everything, until it is back;
+- one partition far ahead of its oldest unfinished record, one of its keys with too long a lane, or
+  its share of all records waiting for a schema: pause that one.
 
 While paused the source is still polled: that is what keeps the membership alive.
 """
@@ -74,7 +74,12 @@ class Backpressure:
         self, tenures: Collection[Tenure], in_flight: InFlight, now_s: float, *, away: bool
     ) -> None:
         """Pause or resume *tenures*, all that are owned; *away* tells that a dependency is."""
-        if relieved := [it for it in tenures if Pause.FULL in it.pauses and self._is_low(it)]:
+        half_share = self._share(tenures) // 2
+        if relieved := [
+            it
+            for it in tenures
+            if Pause.FULL in it.pauses and len(it.held) <= half_share and self._is_low(it)
+        ]:
             self._source.resume(relieved, Pause.FULL)
         if self.room(in_flight) > 0:
             self._full_since_s = None
@@ -89,9 +94,10 @@ class Backpressure:
             self._source.resume(tenures, Pause.EVERYTHING)
 
     def read(self, tenures: Collection[Tenure]) -> None:
-        """Look at the windows of *tenures*, some records having been read of them."""
+        """Look at *tenures*, all that are owned, some records having been read of them."""
+        share = self._share(tenures)
         for tenure in tenures:
-            if tenure.ledger.window >= self._bounds.window:
+            if tenure.ledger.window >= self._bounds.window or len(tenure.held) >= share:
                 self._fill(tenure)
 
     def queued(self, tenure: Tenure, lane_waiting: int) -> None:
@@ -103,6 +109,10 @@ class Backpressure:
         """Read nothing of what has just come either, where everything is paused."""
         if self._paused:
             self._source.pause(tenures, Pause.EVERYTHING)
+
+    def _share(self, tenures: Collection[Tenure]) -> int:
+        """Return how many records of one of *tenures* may wait for a schema: others need room."""
+        return max(1, self._bounds.records // (2 * (len(tenures) or 1)))
 
     def _fill(self, tenure: Tenure) -> None:
         if Pause.FULL not in tenure.pauses:

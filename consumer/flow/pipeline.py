@@ -9,9 +9,10 @@ it is finished. Only what is finished is ever committed.
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from consumer.core.errors import IgnoredReason, PoisonError, UnavailableError
+from consumer.core.errors import IgnoredReason, PendingError, PoisonError, UnavailableError
 from consumer.core.lanes import Task
 from consumer.core.model import DeadLetter, Ignored
 from consumer.flow.backpressure import InFlight
@@ -40,8 +41,12 @@ BUSY_WAIT_S = 0.005
 """How long to wait for answers before Kafka is asked again."""
 POLL_AT_LEAST_S = 0.25
 """How often Kafka is asked though there is enough to do: a rebalance waits no longer."""
-HOLD_S = 1.0
-"""How long to wait before a dependency that was away is asked again."""
+LOOK_UP_WAIT_S = 0.02
+"""How long to wait for a record while a look-up is under way: nothing tells when it is over."""
+TAKE_IN_S = 0.25
+"""How long a turn may decode and translate; what is left is for the next."""
+LOOK_AHEAD = 16
+"""How many records behind one that waits are looked at, for what they will need."""
 DEAD_LETTERS_PENDING_MAX = 1_000
 """So many unstored dead letters mean that their topic is away."""
 
@@ -51,6 +56,8 @@ class Stages(NamedTuple):
 
     source: Source
     decode: Callable[[bytes], Event]
+    expect: Callable[[bytes], None]
+    """Begins to look up what `decode` will need."""
     translate: Callable[[Event, int | None], SegCall | Ignored]
     lane_of: Callable[[Record, SegCall], Hashable]
     lanes: Lanes
@@ -78,6 +85,7 @@ class Pipeline:
     ) -> None:
         self._source = stages.source
         self._decode = stages.decode
+        self._expect = stages.expect
         self._translate = stages.translate
         self._lane_of = stages.lane_of
         self._lanes = stages.lanes
@@ -91,7 +99,9 @@ class Pipeline:
         self._tally = tally
         self._clock = clock
         self._log = log
-        self._held_until_s: float | None = None  # while a dependency is away
+        self._turns = 0
+        self._is_late = False  # the last turn had no time left for all that waits
+        self._waiting: list[Tenure] = []  # whose next record needs a dependency's answer
 
     def turn(self) -> None:
         """One turn: poll, decode, translate, schedule, deliver, settle, commit - in that order."""
@@ -116,30 +126,30 @@ class Pipeline:
 
     @property
     def waits_for(self) -> str | None:
-        """What consumption is paused for; None while nothing is away."""
+        """What is away that calls or records wait for; None while nothing is."""
         if self._delivery.breaker.state is not BreakerState.CLOSED:
             return str(self._delivery.breaker.reason)
-        return self._dependency_away
+        if self._letters_away:
+            return "dead_letter_topic"
+        return next((it.waits_for for it in self._waiting if it.waits_for is not None), None)
 
     @property
-    def _dependency_away(self) -> str | None:
-        if self._held_until_s is not None:
-            return "schema_registry"
-        if self._dead_letters.pending >= DEAD_LETTERS_PENDING_MAX:
-            return "dead_letter_topic"
-        return None
+    def _letters_away(self) -> bool:
+        return self._dead_letters.pending >= DEAD_LETTERS_PENDING_MAX
 
     @property
     def _away(self) -> bool:
-        """True where there is no sense in reading more.
+        """True where there is no sense in reading more, of whatever partition.
 
         A breaker that is not closed is asked again with a call that has not failed yet: without
         one, reading goes on, or nobody would ever find out that Seg is back.
         """
+        if self._letters_away:
+            return True
         breaker = self._delivery.breaker
-        if breaker.state is BreakerState.CLOSED or breaker.probe_at_s is None:
-            return self.waits_for is not None
-        return self._lanes.ready_calls > 0 or self._dependency_away is not None
+        if breaker.state is BreakerState.CLOSED:
+            return False
+        return breaker.probe_at_s is None or self._lanes.ready_calls > 0
 
     def _poll(self, now_s: float) -> list[Record]:
         backpressure = self._backpressure
@@ -149,7 +159,11 @@ class Pipeline:
         if not backpressure.paused and (room <= 0 or self._is_sated(now_s)):
             return []  # full, but perhaps not for long: a pause would cost more
         self._tally.poll_age_seconds = now_s
-        timeout_s = 0.0 if self._busy else IDLE_WAIT_S
+        if self._is_late:
+            return self._source.poll(1, 0.0)  # for what else happens there: enough is read
+        timeout_s = LOOK_UP_WAIT_S if self._waiting else IDLE_WAIT_S
+        if self._busy:
+            timeout_s = 0.0
         return self._source.poll(max(1, min(self._poll_max_records, room)), timeout_s)
 
     def _is_sated(self, now_s: float) -> bool:
@@ -167,12 +181,8 @@ class Pipeline:
         return closed and self._lanes.ready_calls > 0
 
     def _take_in(self, records: list[Record], now_s: float) -> None:
-        """Start each record in its ledger and bring it as far as it gets."""
-        if self._held_until_s is not None and now_s >= self._held_until_s:
-            self._held_until_s = None
-            for tenure in self._assignment.tenures:
-                self._retry_held(tenure, now_s)
-        tally = self._tally
+        """Start each record in its ledger, and bring on what waits as far as it gets."""
+        tally, tenures = self._tally, self._assignment.tenures
         started = 0
         for record in records:
             tenure = record.tenure
@@ -182,43 +192,64 @@ class Pipeline:
                 tally.records_skipped += 1
                 continue
             started += 1
-            self._prepare(record, now_s)
+            tenure.held.append(record)
         tally.records_received += started
         tally.records_in_flight += started
+        self._turns += 1
+        first = self._turns % (len(tenures) or 1)  # or the last would never come to its turn
+        self._is_late = False
+        self._waiting = [
+            tenure
+            for tenure in tenures[first:] + tenures[:first]
+            if tenure.held and not self._bring_on(tenure, now_s)
+        ]
         if records:
-            self._backpressure.read(self._assignment.tenures)
+            self._backpressure.read(tenures)
 
-    def _retry_held(self, tenure: Tenure, now_s: float) -> None:
-        """Bring on what waits of *tenure*, in order, until a dependency is found away again."""
-        held = tenure.held
-        while held and self._held_until_s is None:
-            self._prepare(held.popleft(), now_s)
+    def _bring_on(self, tenure: Tenure, now_s: float) -> bool:
+        """Prepare what waits of *tenure*, in order; return False where a dependency is missing."""
+        held, clock, until_s = tenure.held, self._clock, now_s + TAKE_IN_S
+        while held:
+            if clock.monotonic_s() >= until_s:
+                self._is_late = True
+                return True
+            if not self._prepare(held[0], now_s):
+                for record in islice(held, 1, 1 + LOOK_AHEAD):
+                    if record.value is not None:
+                        self._expect(record.value)
+                return False
+            held.popleft()
+        return True
 
-    def _prepare(self, record: Record, now_s: float) -> None:
-        """Decode and translate *record* and put its call into a lane; or finish it here."""
+    def _prepare(self, record: Record, now_s: float) -> bool:
+        """Decode and translate *record* and put its call into a lane, or finish it here.
+
+        Return False where a dependency must answer first.
+        """
         tenure = record.tenure
-        if self._held_until_s is not None:
-            tenure.held.append(record)  # behind those that wait: order is kept
-            return
         if record.value is None:
             self._unreadable.healthy()
             self._outcomes.ignore(record, IgnoredReason.TOMBSTONE)
-            return
+            return True
         try:
             call = self._translate(self._decode(record.value), record.timestamp_ms)
         except PoisonError as error:
+            tenure.waits_for = None
             letter = DeadLetter(record, error.reason, error.detail, 0, None)
             self._outcomes.bury(letter, self._unreadable)
-            return
+            return True
+        except PendingError:
+            return False
         except UnavailableError as error:
-            tenure.held.appendleft(record)
-            self._held_until_s = now_s + HOLD_S
+            tenure.waits_for = error.dependency
             add(self._tally.dependency_failures, error.dependency)
             self._log.warning("dependency_away", reason=error.dependency, detail=error.detail)
-            return
+            return False
+        tenure.waits_for = None
         self._unreadable.healthy()
         if isinstance(call, Ignored):
             self._outcomes.ignore(record, call.reason)
-            return
+            return True
         waiting = self._lanes.put(self._lane_of(record, call), Task(record, call), now_s)
         self._backpressure.queued(tenure, waiting)
+        return True

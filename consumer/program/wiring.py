@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import ssl
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -106,9 +107,11 @@ def build(
         clock=clock,
         log=log,
     )
+    decoder = decoder_of(settings.schemas, lookups)
     stages = Stages(
         source=source,
-        decode=decoder_of(settings.schemas, lookups),
+        decode=decoder,
+        expect=partial(_expect, decoder, lookups),
         translate=Translator(v2_names=settings.translation.v2_names),
         lane_of=LANE_OF[settings.ordering.by],
         lanes=lanes,
@@ -146,6 +149,13 @@ def renew(parts: Parts, settings: Settings) -> None:
     if username is not None and password is not None:
         parts.source.set_credentials(username, password)
         parts.dead_letters.set_credentials(username, password)
+
+
+def _expect(decoder: Decoder, lookups: Lookups | None, value: bytes) -> None:
+    """Begin to look up the schema that *value* will need, where that is not here yet."""
+    schema_id = decoder.missing_schema(value)
+    if schema_id is not None and lookups is not None:
+        lookups.expect(schema_id)
 
 
 def _by_key(record: Record, _call: SegCall) -> Hashable:

@@ -14,6 +14,7 @@ import pytest
 
 from consumer.core.errors import DeadLetterReason, IgnoredReason
 from consumer.flow.backpressure import Bounds
+from consumer.flow.pipeline import LOOK_AHEAD, TAKE_IN_S
 from consumer.seg.breaker import BreakerState
 from consumer.seg.outbox import Batching
 from consumer.seg.rate import Rate
@@ -141,7 +142,7 @@ def test_dead_letter_topic_that_is_away_stops_reading_until_it_is_back() -> None
     assert member.committed == 2_000
 
 
-def test_registry_that_is_away_holds_everything_and_keeps_the_order() -> None:
+def test_registry_that_is_away_holds_records_and_keeps_the_order() -> None:
     """Nothing is at fault: no dead letter; and nobody overtakes when it is back."""
     member = Member()
     member.registry_away = True
@@ -150,15 +151,88 @@ def test_registry_that_is_away_holds_everything_and_keeps_the_order() -> None:
     member.turn(50, every_s=0.1)
 
     assert member.pipeline.waits_for == "schema_registry"
-    assert P0 in member.source.paused
     assert [] == member.sent
 
     member.registry_away = False
     member.source.append(a_record(3, value=page(3)))
     member.turn(100, every_s=0.1)
 
+    assert member.pipeline.waits_for is None
     assert [["m0"], ["m1"], ["m2"], ["m3"]] == member.sent
     assert [] == member.letters.topic
+
+
+def test_record_that_waits_for_its_schema_holds_its_own_partition_only() -> None:
+    """Others go on; nothing is away, so nobody is told that it is."""
+    member = Member(None, P0, P1)
+    member.looked_up.add(page(0))
+    member.source.append(*(a_record(offset, value=page(offset)) for offset in range(2)))
+    member.source.append(a_record(0, partition=P1, value=page(10)))
+
+    member.turn(20, every_s=0.1)
+
+    assert [["m10"]] == member.sent
+    assert member.pipeline.waits_for is None
+
+    member.looked_up.clear()
+    member.turn(20, every_s=0.1)
+
+    assert [["m10"], ["m0"], ["m1"]] == member.sent
+
+
+def test_records_behind_one_that_waits_are_looked_ahead_at() -> None:
+    """So that several schemas are looked up at once; tombstones need none."""
+    member = Member()
+    member.looked_up.add(page(0))
+    values = [page(0), None, *(page(offset) for offset in range(2, 2 * LOOK_AHEAD))]
+    member.source.append(*(a_record(offset, value=value) for offset, value in enumerate(values)))
+
+    member.turn()
+
+    assert member.expected == values[2 : 1 + LOOK_AHEAD]
+
+
+def test_partition_that_waits_for_a_schema_leaves_room_for_others() -> None:
+    """Of so many records it reads its share, and is read again when the schema is here."""
+    member = Member(
+        Setup(bounds=Bounds(records=40, window=1_000, lane=1_000), poll_max_records=5), P0, P1
+    )
+    member.looked_up.add(page(0))
+    member.source.append(*(a_record(offset, value=page(offset)) for offset in range(100)))
+
+    member.turn(30, every_s=0.1)
+
+    assert P0 in member.source.paused
+    assert member.tally.records_in_flight == 40 / (2 * 2)
+    assert P1 not in member.source.paused
+
+    member.looked_up.clear()
+    member.turn(200, every_s=0.1)
+
+    assert member.committed == 100
+
+
+def test_turn_ends_in_time_whatever_decoding_takes() -> None:
+    """What is left is for the next turns, in order, and every partition has its turn."""
+    member = Member(Setup(bounds=Bounds(records=1_000, window=1_000, lane=1_000)), P0, P1)
+    member.decode_s = TAKE_IN_S / 2
+    for partition in (P0, P1):
+        records = (a_record(it, partition=partition, value=page(it)) for it in range(50))
+        member.source.append(*records)
+
+    start_s = member.clock.now_s
+    member.turn()
+    assert member.clock.now_s - start_s <= 2 * TAKE_IN_S
+
+    polls, read = member.source.polls, member.tally.records_received
+    member.turn(3)
+    assert member.source.polls == polls + 3, "the group's membership needs each poll"
+    assert member.tally.records_received <= read + 3, "there is enough to do"
+    assert len({len(tenure.held) for tenure in member.assignment.tenures}) <= 2
+
+    member.turn(200)
+    assert member.source.stored.keys() == {P0, P1}
+    assert sorted(ids for (ids,) in member.sent) == sorted(2 * [f"m{it}" for it in range(50)])
 
 
 def test_nobody_overtakes_a_record_that_waits_for_the_registry() -> None:
@@ -241,9 +315,9 @@ def test_large_calls_in_flight_are_fewer() -> None:
 def test_paused_member_goes_on_polling() -> None:
     """Polling is what keeps the membership alive."""
     member = Member()
-    member.registry_away = True
-    member.source.append(a_record(0, value=page(0)))
+    member.delivery.breaker.storm("all is poison")
     member.turn(10, every_s=0.1)
+    assert P0 in member.source.paused
     polls = member.source.polls
 
     member.turn(10, every_s=0.1)

@@ -220,17 +220,17 @@ def test_records_held_for_the_registry_are_given_up_with_their_partition() -> No
 def test_partition_that_comes_while_everything_is_paused_is_paused_too() -> None:
     """And it is read when the others are."""
     member = Member()
-    member.registry_away = True
+    member.seg.seg = lambda _body: an_answer(401)
     member.source.append(a_record(0, value=page(0)), a_record(0, partition=P1, value=page(10)))
-    member.turn(3)
+    member.turn(10)
 
     member.source.assign(P1)
     member.turn(3)
 
     assert P1 in member.source.paused
 
-    member.registry_away = False
-    member.turn(100, every_s=0.1)
+    member.seg.seg = take_all
+    member.turn(400, every_s=0.1)
 
     assert {0: 1, 1: 1} == {p.number: offset for p, (offset, _) in member.source.stored.items()}
 

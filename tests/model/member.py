@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from consumer.core.errors import DeadLetterReason, IgnoredReason, PoisonError, UnavailableError
+from consumer.core.errors import (
+    DeadLetterReason,
+    IgnoredReason,
+    PendingError,
+    PoisonError,
+    UnavailableError,
+)
 from consumer.core.lanes import Lanes
 from consumer.core.model import Ignored, SegCall
 from consumer.flow.assignment import Assignment
@@ -51,6 +57,7 @@ class Member:
     def __init__(self, world: World, seed: int) -> None:
         self._world = world
         self.crash_at: CrashPoint | None = None
+        self._looked_up: set[Place] = set()
         self.tally = Tally()
         self.source = ModelSource(world, self)
         self.seg = ModelSeg(world, self)
@@ -86,6 +93,7 @@ class Member:
         stages = Stages(
             source=self.source,
             decode=self._decode,
+            expect=lambda _value: None,
             translate=self._translate,
             lane_of=LANE_OF[world.config.ordering],
             lanes=self.lanes,
@@ -165,6 +173,9 @@ class Member:
         fact = self._world.truth.facts[place]
         if fact.new_schema and not self._world.registry_up:
             raise UnavailableError("schema_registry", "it does not answer")
+        if fact.new_schema and place not in self._looked_up:
+            self._looked_up.add(place)
+            raise PendingError("schema_registry", "it answers the next time")
         if fact.kind == "poison":
             raise PoisonError(DeadLetterReason.BAD_AVRO, "it is poison")
         return {"messageId": f"m-{place.partition}-{place.offset}", "name": value.decode()}
