@@ -19,7 +19,7 @@ from consumer.core.timing import SystemClock
 from consumer.kafka.dead_letter_reader import revived
 from consumer.kafka.produce import TopicProducer
 from consumer.kafka.replays import Replays
-from consumer.program.wiring import decoder_of, registry_of
+from consumer.program.reading import decoder_of, registry_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

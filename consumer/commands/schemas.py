@@ -16,7 +16,7 @@ from consumer.avro.schemas import CANONICAL, folder, read
 from consumer.commands.loading import NEEDS_NO_SEG, load_settings
 from consumer.core.errors import ConsumerError, PoisonError, StartError
 from consumer.core.timing import SystemClock
-from consumer.program.wiring import registry_of
+from consumer.program.reading import registry_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from consumer.avro.compatibility import FieldState, check
 from consumer.core.errors import PoisonError, StartError, UnavailableError
 from consumer.doctor.report import Check, Name, State, judged, skipped
-from consumer.program.wiring import decoder_of, registry_of
+from consumer.program.reading import decoder_of, registry_of
 
 if TYPE_CHECKING:
     from consumer.avro.registry import Registry

@@ -3,17 +3,9 @@
 from __future__ import annotations
 
 import platform
-import ssl
-from functools import partial
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from consumer.avro.decoder import Decoder
-from consumer.avro.lookups import Lookups
-from consumer.avro.registry import Registry
-from consumer.avro.rest import Access
-from consumer.avro.schemas import folder
 from consumer.core.lanes import Lanes
 from consumer.flow.assignment import Assignment
 from consumer.flow.backpressure import Backpressure, Bounds
@@ -24,6 +16,7 @@ from consumer.flow.storm import StormGuard
 from consumer.kafka.dead_letters import KafkaDeadLetters
 from consumer.kafka.source import LIBRARY_VERSION, KafkaSource
 from consumer.program.gauges import Gauged
+from consumer.program.reading import decoder_of, expecting, lookups_of, secret, system_ca_file
 from consumer.seg.breaker import Breaker
 from consumer.seg.client import Client, ClientOptions
 from consumer.seg.delivery import Delivery
@@ -38,17 +31,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
     from random import Random
 
-    from pydantic import SecretStr
     from structlog.typing import FilteringBoundLogger
 
-    from consumer.avro.decoder import Schemas
+    from consumer.avro.lookups import Lookups
     from consumer.core.model import Record, SegCall
     from consumer.core.timing import Clock
     from consumer.observe.metrics import Tally
     from consumer.settings import (
         DeliverySettings,
-        SchemaRegistrySettings,
-        SchemasSettings,
         Settings,
     )
 
@@ -85,10 +75,7 @@ def build(
         settings.dead_letter, settings.kafka, version=VERSION, tally=tally, clock=clock, log=log
     )
     client = Client(client_options(settings.delivery), clock)
-    access = access_of(settings.schema_registry)
-    lookups = None
-    if access is not None:
-        lookups = Lookups(access, clock, observe=tally.registry_lookup_seconds.observe, log=log)
+    lookups = lookups_of(settings.schema_registry, tally, clock, log)
     lanes = Lanes()
     delivery = _delivery(settings.delivery, lanes, client, tally=tally, clock=clock, random=random)
     assignment = Assignment(source, settings.kafka.commit_interval_s, tally, clock)
@@ -111,7 +98,7 @@ def build(
     stages = Stages(
         source=source,
         decode=decoder,
-        expect=partial(_expect, decoder, lookups),
+        expect=expecting(decoder, lookups),
         translate=Translator(v2_names=settings.translation.v2_names),
         lane_of=LANE_OF[settings.ordering.by],
         lanes=lanes,
@@ -143,19 +130,12 @@ def renew(parts: Parts, settings: Settings) -> None:
     parts.client.set_website_id(settings.delivery.website_id.get_secret_value())
     if parts.lookups is not None:
         registry = settings.schema_registry
-        password, token = _secret(registry.password), _secret(registry.bearer_token)
+        password, token = secret(registry.password), secret(registry.bearer_token)
         parts.lookups.set_credentials(registry.username, password, token)
-    username, password = settings.kafka.sasl_username, _secret(settings.kafka.sasl_password)
+    username, password = settings.kafka.sasl_username, secret(settings.kafka.sasl_password)
     if username is not None and password is not None:
         parts.source.set_credentials(username, password)
         parts.dead_letters.set_credentials(username, password)
-
-
-def _expect(decoder: Decoder, lookups: Lookups | None, value: bytes) -> None:
-    """Begin to look up the schema that *value* will need, where that is not here yet."""
-    schema_id = decoder.missing_schema(value)
-    if schema_id is not None and lookups is not None:
-        lookups.expect(schema_id)
 
 
 def _by_key(record: Record, _call: SegCall) -> Hashable:
@@ -224,62 +204,7 @@ def client_options(settings: DeliverySettings) -> ClientOptions:
         user_agent=f"seg-consumer/{VERSION}",
         connect_timeout_s=settings.connect_timeout_s,
         timeout_s=settings.timeout_s,
-        ca_file=settings.ca_file or _system_ca_file(),
+        ca_file=settings.ca_file or system_ca_file(),
         proxy=settings.proxy,
         direct=is_this_machine(settings.endpoint),
     )
-
-
-def _system_ca_file() -> Path | None:
-    """Return where this system keeps its authorities: libcurl's own idea is its builder's."""
-    paths = ssl.get_default_verify_paths()
-    candidates = [Path(name) for name in (paths.cafile, paths.openssl_cafile) if name]
-    return next((path for path in candidates if path.is_file()), None)
-
-
-def decoder_of(settings: SchemasSettings, registry: Schemas | None) -> Decoder:
-    """Return what reads values.
-
-    Raises:
-        StartError: a schema file cannot be used.
-    """
-    return Decoder(
-        registry=registry,
-        writer_schema=settings.writer,
-        schemas=folder(),
-        more_schemas=settings.folder,
-        max_bytes=settings.max_bytes,
-    )
-
-
-def registry_of(settings: SchemaRegistrySettings, clock: Clock) -> Registry | None:
-    """Return the schema registry, for those who can wait; None where the settings name none."""
-    access = access_of(settings)
-    return None if access is None else Registry(access, clock)
-
-
-def access_of(settings: SchemaRegistrySettings) -> Access | None:
-    """Return the way to the schema registry; None where the settings name none."""
-    if settings.url is None:
-        return None
-    return Access(
-        url=settings.url,
-        user=settings.username,
-        password=_secret(settings.password),
-        token=_secret(settings.bearer_token),
-        ca_file=_path(settings.ca_file or _system_ca_file()),
-        cert_file=_path(settings.certificate_file),
-        key_file=_path(settings.key_file),
-        proxy=settings.proxy,
-        direct=is_this_machine(settings.url),
-        connect_timeout_s=settings.connect_timeout_s,
-        timeout_s=settings.timeout_s,
-    )
-
-
-def _secret(value: SecretStr | None) -> str | None:
-    return None if value is None else value.get_secret_value()
-
-
-def _path(value: Path | None) -> str | None:
-    return None if value is None else str(value)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from consumer.program.wiring import access_of, client_options
+from consumer.program.reading import access_of
+from consumer.program.wiring import client_options
 from consumer.settings import Settings, load
 
 PROXY = "http://proxy.example:3128"

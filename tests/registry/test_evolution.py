@@ -14,7 +14,7 @@ from consumer.avro.compatibility import check, readable
 from consumer.avro.registry import Registry
 from consumer.avro.rest import Access
 from consumer.core.timing import SystemClock
-from consumer.program.wiring import decoder_of
+from consumer.program.reading import decoder_of
 from consumer.settings import SchemasSettings
 
 if TYPE_CHECKING:
