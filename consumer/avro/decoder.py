@@ -10,6 +10,7 @@ from __future__ import annotations
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, cast
 
+import orjson
 from fastavro import schemaless_reader
 
 from consumer.avro import framing
@@ -17,7 +18,7 @@ from consumer.avro.fast_reader import UNUSUAL
 from consumer.avro.plan import make_plan
 from consumer.avro.schemas import index, read
 from consumer.avro.values import open_object
-from consumer.core.errors import DeadLetterReason, PoisonError, StartError
+from consumer.core.errors import DeadLetterReason, MisconfiguredError, PoisonError, StartError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,6 +76,7 @@ class Decoder:
 
         Raises:
             PoisonError: it holds none; no other value is at fault.
+            MisconfiguredError: it holds none as the settings are.
             PendingError: its schema is being looked up; ask again.
             UnavailableError: the registry does not answer; the value may be good.
         """
@@ -84,7 +86,7 @@ class Decoder:
                 f"expected at most {self._max_bytes} bytes, came {len(value)}",
             )
         if self._writer is not None:
-            return _read(self._writer, value, 0)
+            return _read_bare(self._writer, value)
         start = _header_bytes(value)
         header = value[:start]
         plan = self._plans.get(header) or self._make_plan(header)
@@ -131,11 +133,16 @@ class Decoder:
 
 def _check_framing(header: bytes) -> None:
     if not header.startswith((framing.CONFLUENT, framing.SINGLE_OBJECT)):
-        raise PoisonError(
-            DeadLetterReason.UNKNOWN_FRAMING,
+        expected = (
             "expected 00 and a schema id (Confluent) or C3 01 and a fingerprint (single-object),"
-            f" came {_first_byte(header)}; for bare datums set SEG_SCHEMAS__WRITER to the file of"
-            " the writer's schema",
+            f" came {_first_byte(header)}"
+        )
+        if not header:
+            raise PoisonError(DeadLetterReason.UNKNOWN_FRAMING, expected)
+        raise MisconfiguredError(
+            DeadLetterReason.UNKNOWN_FRAMING,
+            f"{expected}; for bare datums set SEG_SCHEMAS__WRITER to the file of the writer's"
+            " schema, and see SEG_KAFKA__TOPICS where the events are no Avro",
         )
     if len(header) < _header_bytes(header):
         raise _bad_avro(f"a whole framing, came {len(header)} bytes in all")
@@ -150,6 +157,29 @@ def _first_byte(value: bytes) -> str:
     if not value:
         return "an empty value"
     return "what looks like JSON text" if value[0] in b"{[" else f"the first byte {value[0]:02X}"
+
+
+def _read_bare(plan: Plan, value: bytes) -> Event:
+    """Return the event of a bare datum; one that looks like none blames the setting."""
+    try:
+        return _read(plan, value, 0)
+    except PoisonError as error:
+        if _looks_like_json(value):
+            looks = "JSON text"
+        elif value.startswith(framing.SINGLE_OBJECT):
+            looks = "a single object, which names its schema"
+        else:
+            raise
+        raise MisconfiguredError(
+            error.reason, f"{error.detail}; it looks like {looks}: see SEG_SCHEMAS__WRITER"
+        ) from None
+
+
+def _looks_like_json(value: bytes) -> bool:
+    try:
+        return value[:1] in {b"{", b"["} and orjson.loads(value) is not None
+    except orjson.JSONDecodeError:
+        return False
 
 
 def _read(plan: Plan, value: bytes, start: int) -> Event:
@@ -218,8 +248,8 @@ def _bad_avro(expected: str) -> PoisonError:
     return PoisonError(DeadLetterReason.BAD_AVRO, f"expected {expected}")
 
 
-def _unknown(detail: str) -> PoisonError:
-    return PoisonError(DeadLetterReason.UNKNOWN_SCHEMA, detail)
+def _unknown(detail: str) -> MisconfiguredError:
+    return MisconfiguredError(DeadLetterReason.UNKNOWN_SCHEMA, detail)
 
 
 def _writer_plan(path: Path) -> Plan:
