@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 MAX_BYTES: Final = 1 << 20
 
+_JSON_BEGINS: Final = b"{["
+
 
 class Schemas(Protocol):
     """Where the schemas of Confluent's framing come from: the registry."""
@@ -139,11 +141,12 @@ def _check_framing(header: bytes) -> None:
         )
         if not header:
             raise PoisonError(DeadLetterReason.UNKNOWN_FRAMING, expected)
-        raise MisconfiguredError(
-            DeadLetterReason.UNKNOWN_FRAMING,
-            f"{expected}; for bare datums set SEG_SCHEMAS__WRITER to the file of the writer's"
-            " schema, and see SEG_KAFKA__TOPICS where the events are no Avro",
+        advice = (
+            "see SEG_KAFKA__TOPICS, or have Avro written"
+            if header[0] in _JSON_BEGINS
+            else "for bare datums set SEG_SCHEMAS__WRITER to the file of the writer's schema"
         )
+        raise MisconfiguredError(DeadLetterReason.UNKNOWN_FRAMING, f"{expected}; {advice}")
     if len(header) < _header_bytes(header):
         raise _bad_avro(f"a whole framing, came {len(header)} bytes in all")
 
@@ -156,7 +159,8 @@ def _header_bytes(value: bytes) -> int:
 def _first_byte(value: bytes) -> str:
     if not value:
         return "an empty value"
-    return "what looks like JSON text" if value[0] in b"{[" else f"the first byte {value[0]:02X}"
+    json = value[0] in _JSON_BEGINS
+    return "what looks like JSON text" if json else f"the first byte {value[0]:02X}"
 
 
 def _read_bare(plan: Plan, value: bytes) -> Event:
@@ -177,7 +181,7 @@ def _read_bare(plan: Plan, value: bytes) -> Event:
 
 def _looks_like_json(value: bytes) -> bool:
     try:
-        return value[:1] in {b"{", b"["} and orjson.loads(value) is not None
+        return bool(value) and value[0] in _JSON_BEGINS and orjson.loads(value) is not None
     except orjson.JSONDecodeError:
         return False
 

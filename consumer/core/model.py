@@ -47,6 +47,8 @@ class Pause(Enum):
     FULL = auto()
     """It is far ahead of its oldest unfinished record, one of its lanes is too long, or too many
     of its records wait for a schema."""
+    UNREADABLE = auto()
+    """Nothing of its topic could be read yet, and a setting is at fault."""
     NO_BEGINNING = auto()
     """The group has not committed yet where it begins."""
 
@@ -110,6 +112,11 @@ class Record(NamedTuple):
     def partition(self) -> Partition:
         """Where it was read."""
         return self.tenure.partition
+
+    @property
+    def place(self) -> str:
+        """Its topic, partition and offset, for people."""
+        return f"{self.partition.topic}/{self.partition.number}/{self.offset}"
 
 
 def bytes_of(record: Record) -> int:

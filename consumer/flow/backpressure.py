@@ -7,6 +7,7 @@ only what lasts is a pause:
 - too much in flight, in records or in bytes: read nothing for up to `PAUSE_AFTER_S`, then pause
   everything, until half of it is done;
 - Seg or the dead-letter topic is away: pause everything, until it is back;
+- a topic cannot be read as the settings are: pause its partitions, until one record can be;
 - one partition far ahead of its oldest unfinished record, one of its keys with too long a lane, or
   its share of all records waiting for a schema: pause that one.
 
@@ -92,6 +93,17 @@ class Backpressure:
         elif self._paused and not away and self._is_half_done(in_flight):
             self._paused = False
             self._source.resume(tenures, Pause.EVERYTHING)
+
+    def leave(self, tenures: Collection[Tenure], topics: Collection[str]) -> None:
+        """Read no more of those of *tenures* whose topic is one of *topics*; read the others."""
+        left = [it for it in tenures if Pause.UNREADABLE in it.pauses]
+        if not topics and not left:
+            return
+        leave = [it for it in tenures if it.partition.topic in topics and it not in left]
+        if leave:
+            self._source.pause(leave, Pause.UNREADABLE)
+        if back := [it for it in left if it.partition.topic not in topics]:
+            self._source.resume(back, Pause.UNREADABLE)
 
     def read(self, tenures: Collection[Tenure]) -> None:
         """Look at *tenures*, all that are owned, some records having been read of them."""

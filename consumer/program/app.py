@@ -100,7 +100,7 @@ class App:
             gauges.refresh(self.tally, parts.gauged)
             self.metrics.publish(self.tally)
             self.server.close()
-        logs.tell_repeats(to_the_end=True)
+            logs.tell_repeats(to_the_end=True)
         self._log.info("stopped", unfinished=self.tally.records_handed_over)
 
     def stop(self) -> None:
@@ -152,7 +152,7 @@ class App:
             is_member=bool(tenures) or parts.source.is_member,
             assigned=len(tenures),
             waits_for=parts.pipeline.waits_for,
-            detail=parts.gauged.delivery.breaker.detail,
+            detail=parts.pipeline.detail,
         )
 
     def _tell(self, waits_for: str | None) -> None:
@@ -160,6 +160,6 @@ class App:
         if waits_for is None:
             self._log.info("going_on", waited_for=self._waits_for)
         else:
-            detail = self._parts.gauged.delivery.breaker.detail
+            detail = self._parts.pipeline.detail
             self._log.warning("waiting", reason=waits_for, detail=detail)
         self._waits_for = waits_for

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
     from consumer.core.ledger import Ledger
     from consumer.core.model import Partition, Tenure
-    from consumer.core.ports import DeadLetters
     from consumer.flow.assignment import Assignment
+    from consumer.flow.letters import Letters
     from consumer.observe.metrics import Tally
     from consumer.seg.delivery import Delivery
 
@@ -22,7 +22,7 @@ class Gauged(NamedTuple):
 
     assignment: Assignment
     delivery: Delivery
-    dead_letters: DeadLetters
+    letters: Letters
 
 
 def refresh(tally: Tally, parts: Gauged) -> None:
@@ -31,13 +31,14 @@ def refresh(tally: Tally, parts: Gauged) -> None:
     delivery = parts.delivery
     tally.assigned_partitions = len(tenures)
     tally.paused_partitions = sum(bool(tenure.pauses) for tenure in tenures)
-    tally.dead_letters_pending = parts.dead_letters.pending
+    tally.dead_letters_pending = parts.letters.pending
     tally.requests_in_flight = delivery.requests_in_flight
     tally.concurrency_limit = delivery.concurrency.limit
     tally.request_rate_limit = delivery.rate.limit
     tally.batches_retrying = delivery.retrying
     for reason in OpenReason:
         tally.breaker_open[(reason,)] = int(delivery.breaker.reason is reason)
+    tally.breaker_open[(OpenReason.MISCONFIGURED,)] = int(parts.letters.misconfigured)
 
 
 def refresh_lag(

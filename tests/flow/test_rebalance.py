@@ -90,14 +90,28 @@ def test_revoke_waits_for_dead_letters_under_way() -> None:
     """A letter that is nearly stored need not be written twice."""
     member = Member()
     member.letters.away = True
-    member.source.append(a_record(0, value=POISON))
+    member.source.append(a_record(0, value=page(0)), a_record(1, value=POISON))
     member.turn(3)
     member.letters.away = False
 
     member.source.revoke(P0)
 
-    assert member.committed == 1
+    assert member.committed == 2
     assert len(member.letters.topic) == 1
+
+
+def test_revoke_does_not_wait_for_a_letter_that_is_refused() -> None:
+    """It would be in vain, and the whole group waits with it: the next owner tries anew."""
+    member = Member()
+    member.letters.away, member.letters.problem = True, "the letter of events/0/1 is too large"
+    member.source.append(a_record(0, value=page(0)), a_record(1, value=POISON))
+    member.turn(3)
+    start_s = member.clock.now_s
+
+    member.source.revoke(P0)
+
+    assert member.committed == 1
+    assert member.clock.now_s - start_s < 1.0
 
 
 def test_revoke_does_not_wait_for_dead_letters_of_what_stays() -> None:

@@ -10,6 +10,7 @@ import orjson
 from consumer.core.errors import (
     DeadLetterReason,
     IgnoredReason,
+    MisconfiguredError,
     PendingError,
     PoisonError,
     UnavailableError,
@@ -18,10 +19,10 @@ from consumer.core.lanes import Lanes
 from consumer.core.model import Ignored, SegCall
 from consumer.flow.assignment import Assignment
 from consumer.flow.backpressure import Backpressure
+from consumer.flow.letters import Letters
 from consumer.flow.outcomes import Outcomes
 from consumer.flow.pipeline import Pipeline, Stages
 from consumer.flow.rebalance import Rebalance
-from consumer.flow.storm import StormGuard
 from consumer.observe.metrics import Tally
 from consumer.program.wiring import LANE_OF
 from consumer.seg.breaker import Breaker
@@ -58,6 +59,8 @@ class Member:
         self._world = world
         self.crash_at: CrashPoint | None = None
         self._looked_up: set[Place] = set()
+        self.has_read = False
+        """Whether a record could be read in this run."""
         self.tally = Tally()
         self.source = ModelSource(world, self)
         self.seg = ModelSeg(world, self)
@@ -81,14 +84,11 @@ class Member:
         )
         self.assignment = Assignment(self.source, 1.0, self.tally, clock)
         backpressure = Backpressure(self.source, BOUNDS)
+        self.letters = Letters(
+            self.dead_letters, self.delivery.breaker, world.storm_limit, clock=clock, log=log
+        )
         self.outcomes = Outcomes(
-            self.assignment,
-            self.delivery,
-            self.dead_letters,
-            StormGuard(world.storm_limit),
-            tally=self.tally,
-            clock=clock,
-            log=log,
+            self.assignment, self.delivery, self.letters, tally=self.tally, clock=clock
         )
         stages = Stages(
             source=self.source,
@@ -98,11 +98,10 @@ class Member:
             lane_of=LANE_OF[world.config.ordering],
             lanes=self.lanes,
             delivery=self.delivery,
-            dead_letters=self.dead_letters,
+            letters=self.letters,
             outcomes=self.outcomes,
             assignment=self.assignment,
             backpressure=backpressure,
-            unreadable=StormGuard(world.storm_limit),
         )
         self.pipeline = Pipeline(
             stages, poll_max_records=POLL_MAX, tally=self.tally, clock=clock, log=log
@@ -178,11 +177,14 @@ class Member:
             raise PendingError("schema_registry", "it answers the next time")
         if fact.kind == "poison":
             raise PoisonError(DeadLetterReason.BAD_AVRO, "it is poison")
+        if fact.kind == "misplaced":
+            raise MisconfiguredError(DeadLetterReason.UNKNOWN_FRAMING, "it is no Avro")
         return {"messageId": f"m-{place.partition}-{place.offset}", "name": value.decode()}
 
     def _translate(self, event: Event, _timestamp_ms: int | None) -> SegCall | Ignored:
         body = (event["name"] or "").encode()
         fact: Fact = self._world.truth.facts[Place(*orjson.loads(body))]
+        self.has_read = True
         if fact.kind == "ignored":
             return Ignored(IgnoredReason.UNMAPPED_EVENT)
         return SegCall("page", None, event["messageId"], fact.user, None, False, body)  # noqa: FBT003 - a row

@@ -309,7 +309,8 @@ class ModelDeadLetters:
     def put(self, letter: DeadLetter) -> None:
         """Start to write *letter*."""
         self._under_way.append(letter)
-        self._world.truth.buries(_place(letter.record), letter.reason)
+        right = self._member.has_read or not self._world.storm_limit
+        self._world.truth.buries(_place(letter.record), letter.reason, settings_right=right)
         self._member.passes("letter_put")
 
     def stored(self) -> list[DeadLetter]:

@@ -41,8 +41,8 @@ TIMEOUT_S = 30.0
 DRAIN_S = 2.0
 
 
-class CrashedError(Exception):
-    """The process is gone: nothing of it runs any more."""
+class CrashedError(BaseException):
+    """The process is gone: nothing of it runs any more, and nobody catches that."""
 
 
 class Request(NamedTuple):

@@ -6,11 +6,12 @@ from random import Random
 
 import pytest
 
-from consumer.core.errors import DeadLetterReason
+from consumer.core.errors import DeadLetterReason, MisconfiguredError
 from consumer.core.lanes import Lanes
 from consumer.core.ledger import Checkpoint
 from consumer.core.model import DeadLetter, Pause, Tenure
 from consumer.flow.assignment import Assignment
+from consumer.flow.letters import Letters
 from consumer.observe.metrics import Tally
 from consumer.program.gauges import Gauged, refresh, refresh_lag
 from consumer.seg.breaker import Breaker, OpenReason
@@ -31,6 +32,7 @@ from tests.fakes import (
     a_task,
     an_answer,
 )
+from tests.member import silent_log
 
 NOON_MS = NOON_S * 1000
 LABELS = ("events", "0")
@@ -63,10 +65,13 @@ class Parts:
             clock=self.clock,
             random=random,
         )
+        self.letters = Letters(
+            self.dead_letters, self.delivery.breaker, 0.5, clock=self.clock, log=silent_log()
+        )
 
     def refreshed(self) -> Tally:
         """Return the tally after a refresh."""
-        parts = Gauged(self.assignment, self.delivery, self.dead_letters)
+        parts = Gauged(self.assignment, self.delivery, self.letters)
         refresh(self.tally, parts)
         return self.tally
 
@@ -118,6 +123,16 @@ def test_breaker_has_a_series_for_each_reason(parts: Parts) -> None:
 
     breaker_open = parts.refreshed().breaker_open
     assert breaker_open["unauthorised",] == 1
+    assert sum(breaker_open.values()) == 1
+
+
+def test_topic_that_cannot_be_read_is_shown_beside_the_breaker(parts: Parts) -> None:
+    """Its alert looks there; the breaker is closed, for calls go on."""
+    error = MisconfiguredError(DeadLetterReason.UNKNOWN_FRAMING, "")
+    parts.letters.unreadable(a_record(), error)
+
+    breaker_open = parts.refreshed().breaker_open
+    assert breaker_open["misconfigured",] == 1
     assert sum(breaker_open.values()) == 1
 
 
