@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from consumer.core.checkpoint import decode, encode
 from consumer.core.lanes import Task
 from consumer.core.model import Partition, Record, SegCall, Tenure, bytes_of
+from consumer.core.ports import Extent
 from consumer.seg.answers import Answer
 
 if TYPE_CHECKING:
@@ -184,9 +185,10 @@ class FakeSource:
         for tenure in tenures:
             tenure.pauses.discard(reason)
 
-    def end_offsets(self) -> dict[Partition, int]:
-        """Return the end of each owned partition that has a record."""
-        return {p: self.log[p][-1].offset + 1 for p in self.owned if self.log.get(p)}
+    def extents(self) -> dict[Partition, Extent]:
+        """Return where reading is, and the end of each owned partition that has a record."""
+        ends = {p: self.log[p][-1].offset + 1 for p in self.owned if self.log.get(p)}
+        return {p: Extent(self._next[p], ends.get(p)) for p in self.owned}
 
     def _stored(self, partition: Partition) -> Checkpoint | None:
         stored = self.stored.get(partition)

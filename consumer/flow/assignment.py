@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from consumer.core.ledger import Checkpoint
-    from consumer.core.model import Record, Tenure
-    from consumer.core.ports import Source
+    from consumer.core.model import Partition, Record, Tenure
+    from consumer.core.ports import Extent, Source
     from consumer.core.timing import Clock
     from consumer.observe.metrics import Tally
 
@@ -80,6 +80,16 @@ class Assignment:
                 tally.position_offset,
             ):
                 series.pop(labels, None)
+
+    def pass_over(self, extents: Mapping[Partition, Extent]) -> None:
+        """Leave behind what no reader gets, so that it is no lag and need not be read again.
+
+        All that was polled must have been started.
+        """
+        for tenure in self.tenures:
+            extent = extents.get(tenure.partition)
+            if extent is not None and extent.position is not None and not tenure.closed:
+                tenure.ledger.pass_over(extent.position)
 
     def finish(self, record: Record) -> bool:
         """Finish *record*; return False where its partition is another member's by now."""

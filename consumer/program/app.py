@@ -145,7 +145,9 @@ class App:
         if tenures and now_s - self._lag_s >= LAG_S:
             self._lag_s = now_s
             now_ms = self._clock.wall_s() * 1000
-            gauges.refresh_lag(tally, tenures, parts.source.end_offsets(), now_ms)
+            extents = parts.source.extents()
+            parts.gauged.assignment.pass_over(extents)
+            gauges.refresh_lag(tally, tenures, extents, now_ms)
         self.metrics.publish(tally)
         self._health.status = Status(
             turned_at_s=now_s,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from consumer.core.ports import Extent
 from consumer.seg.breaker import OpenReason
 
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from consumer.flow.letters import Letters
     from consumer.observe.metrics import Tally
     from consumer.seg.delivery import Delivery
+
+UNKNOWN = Extent(None, None)
 
 
 class Gauged(NamedTuple):
@@ -44,20 +47,20 @@ def refresh(tally: Tally, parts: Gauged) -> None:
 def refresh_lag(
     tally: Tally,
     tenures: Collection[Tenure],
-    end_offsets: Mapping[Partition, int],
+    extents: Mapping[Partition, Extent],
     now_ms: float,
 ) -> None:
-    """Write the lag of each partition; *end_offsets* has those that are known."""
+    """Write the lag of each partition, as far as *extents* tell it."""
     for tenure in tenures:
         partition, ledger = tenure.partition, tenure.ledger
         labels = (partition.topic, str(partition.number))
-        position = ledger.position
+        reader, end = extents.get(partition, UNKNOWN)
+        position = reader if ledger.position is None else ledger.position
         if position is None:
             continue
         tally.position_offset[labels] = position
         if tenure.committed is not None:
             tally.committed_offset[labels] = tenure.committed.position
-        end = end_offsets.get(partition)
         if end is not None:
             lag = max(0, end - position)
             tally.lag_records[labels] = lag

@@ -120,6 +120,7 @@ class Member:
         """Do one turn of the loop, and die if it is time to."""
         try:
             self.pipeline.turn()
+            self.assignment.pass_over(self.source.extents())
         except CrashedError:
             self._world.crash(self)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from consumer.core.model import Tenure, bytes_of
+from consumer.core.ports import Extent
 from consumer.seg.answers import Answer
 from consumer.seg.batch import Batch
 from tests.model.script import DRAIN_S, TIMEOUT_S, Request
@@ -101,9 +102,15 @@ class ModelSource:
         for tenure in tenures:
             tenure.pauses.discard(reason)
 
-    def end_offsets(self) -> Mapping[Partition, int]:
-        """Return nothing: the loop does not ask."""
-        return {}
+    def extents(self) -> Mapping[Partition, Extent]:
+        """Return that the reader has passed over the gap before the next record, as it may."""
+        extents = {}
+        for partition in self.tenures:
+            at, log = self._next[partition], self._world.truth.log[partition]
+            extents[partition] = Extent(
+                next((it.offset for it in log if it.offset >= at), at), None
+            )
+        return extents
 
     def flush(self) -> None:
         """Let the broker see every commit under way; the answers are not told any more."""
