@@ -65,6 +65,7 @@ class Tenure:
         "closed",
         "committed",
         "held",
+        "kept_bytes",
         "ledger",
         "letters",
         "over",
@@ -83,6 +84,8 @@ class Tenure:
         """Why it is not read; empty while it is."""
         self.held: deque[Record] = deque()
         """Records that are not decoded yet, in order: the first waits for a schema, or for time."""
+        self.kept_bytes = 0
+        """What its unfinished records hold: those that are held and its letters included."""
         self.waits_for: str | None = None
         """The dependency that has failed the first of them; None where none has."""
         self.letters = 0
@@ -122,7 +125,9 @@ class Record(NamedTuple):
 def bytes_of(record: Record) -> int:
     """Return how many bytes of Kafka's *record* holds: key, value and headers."""
     size = len(record.key or b"") + len(record.value or b"")
-    return size + sum(len(name) + len(value or b"") for name, value in record.headers or ())
+    if record.headers:
+        size += sum(len(name) + len(value or b"") for name, value in record.headers)
+    return size
 
 
 class Event(TypedDict, total=False):

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from consumer.core.model import bytes_of
 from consumer.observe.counting import add
 
 if TYPE_CHECKING:
@@ -97,6 +98,7 @@ class Assignment:
         if tenure.over:
             return False
         tenure.ledger.finish(record.offset)
+        tenure.kept_bytes -= bytes_of(record)
         self._finished += 1
         self._tally.records_in_flight -= 1
         return True

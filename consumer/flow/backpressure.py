@@ -33,8 +33,8 @@ class InFlight(NamedTuple):
     """How much is unfinished."""
 
     records: int
-    body_bytes: int
-    """The bodies of their calls together; the records' own values are kept beside them."""
+    kept_bytes: int
+    """What they hold together: keys, values and headers, the bodies of calls, copies of letters."""
 
 
 class Bounds(NamedTuple):
@@ -46,9 +46,9 @@ class Bounds(NamedTuple):
     """Offsets between a partition's oldest unfinished record and its newest."""
     lane: int
     """Calls that wait in one lane."""
-    body_bytes: int = 32 << 20
-    """The bodies of all calls: what bounds the memory where events are large. 2,000 of 16 KB keep
-    hundreds of requests busy."""
+    kept_bytes: int = 64 << 20
+    """What all of it may hold: what bounds the memory where events are large. 2,000 of 16 KB, with
+    calls as large, keep hundreds of requests busy."""
 
 
 class Backpressure:
@@ -67,7 +67,7 @@ class Backpressure:
 
     def room(self, in_flight: InFlight) -> int:
         """Return how many more records may be read."""
-        if in_flight.body_bytes >= self._bounds.body_bytes:
+        if in_flight.kept_bytes >= self._bounds.kept_bytes:
             return 0
         return self._bounds.records - in_flight.records
 
@@ -131,9 +131,9 @@ class Backpressure:
             self._source.pause([tenure], Pause.FULL)
 
     def _is_half_done(self, in_flight: InFlight) -> bool:
-        records, body_bytes = in_flight
+        records, kept_bytes = in_flight
         bounds = self._bounds
-        return records <= bounds.records // 2 and body_bytes <= bounds.body_bytes // 2
+        return records <= bounds.records // 2 and kept_bytes <= bounds.kept_bytes // 2
 
     def _is_low(self, tenure: Tenure) -> bool:
         # A lane cannot be longer than its partition's records in flight.

@@ -102,6 +102,11 @@ class Letters:
         return self._dead_letters.pending
 
     @property
+    def pending_bytes(self) -> int:
+        """The records of those, bytes."""
+        return self._dead_letters.pending_bytes
+
+    @property
     def away(self) -> bool:
         """True where so many letters wait for their topic that no more is to be read."""
         letters = self._dead_letters
@@ -128,12 +133,6 @@ class Letters:
     def detail(self) -> str | None:
         """More of that, for people."""
         return self._dead_letters.problem or self._settings.detail
-
-    @property
-    def kept_bytes(self) -> int:
-        """The records of all letters that are not stored yet, bytes."""
-        kept = self._settings.kept_bytes + self._unreadable.kept_bytes + self._rejected.kept_bytes
-        return kept + self._dead_letters.pending_bytes
 
     def _guard(self, guard: StormGuard, letter: DeadLetter) -> None:
         guard.poison(letter)

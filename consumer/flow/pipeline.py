@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from consumer.core.errors import IgnoredReason, PendingError, UnavailableError
 from consumer.core.lanes import Task
-from consumer.core.model import Ignored
+from consumer.core.model import Ignored, bytes_of
 from consumer.flow.backpressure import InFlight
 from consumer.observe.counting import add
 from consumer.seg.breaker import BreakerState
@@ -149,9 +149,12 @@ class Pipeline:
 
     def _poll(self, now_s: float) -> list[Record]:
         backpressure = self._backpressure
-        in_flight = InFlight(self._tally.records_in_flight, self._lanes.body_bytes)
-        backpressure.update(self._assignment.tenures, in_flight, now_s, away=self._away)
-        backpressure.leave(self._assignment.tenures, self._letters.unreadable_topics)
+        tenures = self._assignment.tenures
+        kept_bytes = sum(tenure.kept_bytes for tenure in tenures) + self._lanes.body_bytes
+        kept_bytes += self._letters.pending_bytes  # the producer has a copy of each
+        in_flight = InFlight(self._tally.records_in_flight, kept_bytes)
+        backpressure.update(tenures, in_flight, now_s, away=self._away)
+        backpressure.leave(tenures, self._letters.unreadable_topics)
         room = backpressure.room(in_flight)
         if not backpressure.paused and (room <= 0 or self._is_sated(now_s)):
             return []  # full, but perhaps not for long: a pause would cost more
@@ -189,6 +192,7 @@ class Pipeline:
                 tally.records_skipped += 1
                 continue
             started += 1
+            tenure.kept_bytes += bytes_of(record)
             tenure.held.append(record)
         tally.records_received += started
         tally.records_in_flight += started

@@ -25,7 +25,7 @@ from tests.fakes import P0, P1, a_record, an_answer, take_all
 from tests.member import POISON, PROBE_S, UNSET, Member, Setup, group, ids_in, page
 
 if TYPE_CHECKING:
-    from consumer.core.model import SegCall
+    from consumer.core.model import Record, SegCall
     from consumer.seg.answers import Answer
 
 
@@ -300,24 +300,62 @@ def test_too_much_in_flight_pauses_and_half_of_it_resumes() -> None:
     assert member.committed == 40
 
 
-def test_large_calls_in_flight_are_fewer() -> None:
-    """Memory is bounded in bytes too: by at most a poll more than the bound."""
-    bounds = Bounds(records=1_000, window=1_000, lane=1_000, body_bytes=10_000)
-    member = Member(Setup(bounds=bounds, poll_max_records=5))
+BOUND_BYTES = 100_000
+LARGE = Setup(
+    bounds=Bounds(records=1_000, window=1_000, lane=1_000, kept_bytes=BOUND_BYTES),
+    poll_max_records=5,
+    storm_limit=0,
+)
+
+
+def large_records(value: bytes) -> list[Record]:
+    """Return records of 10 KB: of key, value and headers."""
+    filler = b"h" * (10_000 - len(value) - 2)
+    return [
+        a_record(offset, key=b"%02d" % offset, value=value)._replace(headers=[("", filler)])
+        for offset in range(40)
+    ]
+
+
+def test_what_is_kept_of_large_records_is_bounded() -> None:
+    """However small the calls are: values, headers and bodies count, and one poll may be over."""
+    member = Member(LARGE)
     member.seg.seg = silent
-    large = [page(offset, title="t" * 1_000) for offset in range(40)]
-    member.source.append(*(a_record(offset, value=value) for offset, value in enumerate(large)))
+    member.source.append(*large_records(page(0)))
 
     member.turn(30, every_s=0.1)
 
-    assert member.tally.records_in_flight == 10
+    in_flight = member.tally.records_in_flight
+    kept_bytes = in_flight * 10_000 + member.lanes.body_bytes
+    assert BOUND_BYTES <= kept_bytes < BOUND_BYTES + 5 * 11_000
     assert P0 in member.source.paused
 
     member.seg.seg = take_all
     member.turn(60, every_s=0.1)
 
     assert member.committed == 40
+    assert [tenure.kept_bytes for tenure in member.assignment.tenures] == [0]
     assert member.lanes.body_bytes == 0
+
+
+@pytest.mark.parametrize(("value", "copies"), [(page(0), 1), (POISON, 2)], ids=["held", "letters"])
+def test_records_that_are_held_and_letters_are_kept_too(value: bytes, copies: int) -> None:
+    """They are as large as others, and a letter's producer has a copy of it."""
+    member = Member(LARGE)
+    member.letters.away = True
+    member.looked_up = {page(0)}
+    member.source.append(*large_records(value))
+
+    member.turn(30, every_s=0.1)
+
+    assert member.tally.records_in_flight == BOUND_BYTES / 10_000 / copies
+    assert P0 in member.source.paused
+
+    member.letters.away = False
+    member.looked_up.clear()
+    member.turn(60, every_s=0.1)
+
+    assert member.committed == 40
 
 
 def test_paused_member_goes_on_polling() -> None:

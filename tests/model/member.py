@@ -33,9 +33,9 @@ from consumer.seg.rate import Rate
 from tests.member import silent_log
 from tests.model.outside import ModelDeadLetters, ModelSeg, ModelSource
 from tests.model.script import (
-    BODY_BYTES,
     BOUNDS,
     DRAIN_S,
+    EVENT_BYTES,
     GAP_MAX,
     POLICY,
     POLL_MAX,
@@ -146,11 +146,13 @@ class Member:
         assert in_flight == tally.records_in_flight
         assert tally.records_received == tally.outcomes + in_flight, "conservation"
         assert in_flight <= BOUNDS.records + POLL_MAX, "memory"
-        held_bytes = self.lanes.body_bytes
-        assert held_bytes <= BOUNDS.body_bytes + POLL_MAX * BODY_BYTES, "memory: bytes"
+        kept_bytes = self.lanes.body_bytes + sum(tenure.kept_bytes for tenure in tenures)
+        assert kept_bytes <= BOUNDS.kept_bytes + POLL_MAX * EVENT_BYTES, "memory: bytes"
         for tenure in tenures:
             read_ahead = POLL_MAX * (1 + GAP_MAX)
             window = tenure.ledger.window
+            assert tenure.kept_bytes >= 0
+            assert tenure.ledger.in_flight or not tenure.kept_bytes, "memory: what nobody keeps"
             assert window < BOUNDS.window + read_ahead, f"memory: {tenure.partition}"
 
     @property
