@@ -19,6 +19,7 @@ from consumer.core.timing import SystemClock
 from consumer.sandbox import Fault, Options, Sandbox, Trouble
 from consumer.seg.answers import AnswerClass, classify
 from consumer.seg.client import ANSWER_BYTES, Client, ClientOptions
+from tests.machines.limits import open_files_here
 from tests.sandbox.client import WEBSITE_ID, basic, page
 from tests.seg.raw import RawServer, certificate, http
 
@@ -37,8 +38,8 @@ def options(url: str) -> ClientOptions:
         endpoint=url,
         website_id=WEBSITE_ID,
         user_agent="seg-consumer/test",
-        connect_timeout_s=5.0,
-        timeout_s=10.0,
+        connect_timeout_s=30.0,
+        timeout_s=60.0,
         ca_file=None,
         proxy=None,
         direct=True,
@@ -48,7 +49,7 @@ def options(url: str) -> ClientOptions:
 def collect(client: Client, count: int) -> dict[object, Answer]:
     """Return *count* answers by their tokens."""
     answers: dict[object, Answer] = {}
-    deadline_s = time.perf_counter() + 20.0
+    deadline_s = time.perf_counter() + 60.0
     while len(answers) < count:
         assert time.perf_counter() < deadline_s, f"{len(answers)} answers of {count}"
         answers.update(client.poll(0.1))
@@ -214,6 +215,7 @@ class TestTrouble:
         assert client.in_flight == 0
 
 
+@pytest.mark.skipif(not open_files_here(2_600), reason="needs 2,600 open files: see `ulimit -Hn`")
 class TestMany:
     """Many requests at once."""
 
@@ -224,7 +226,7 @@ class TestMany:
         given = options(sandbox.url)._replace(timeout_s=60.0)
         with closing(Client(given, SystemClock())) as client:
             send_many(client)
-            deadline_s = time.perf_counter() + 20.0
+            deadline_s = time.perf_counter() + 60.0
             while sandbox.summary()["requests"] < 1_200:
                 assert time.perf_counter() < deadline_s, sandbox.summary()
                 assert client.poll(0.0) == []
