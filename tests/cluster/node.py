@@ -84,6 +84,7 @@ class Node:
     def close(self) -> None:
         """End everything, the newest first."""
         self._processes.close()
+        subprocess.run(["umount", "--lazy", self.home / "kubelet"], check=False)
         left = ["find", "/sys/fs/cgroup", "-depth", "-type", "d", "-path", "*/kubepods*"]
         subprocess.run([*left, "-exec", "rmdir", "{}", "+"], check=False, capture_output=True)
 

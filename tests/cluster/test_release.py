@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import shutil
 import socket
 import tempfile
@@ -22,6 +24,7 @@ from tests.chart.generate import CHART
 from tests.cluster.node import ADDRESS, Node
 from tests.cluster.prepare import missing
 from tests.cluster.world import NAMESPACE, World, until
+from tests.docs.commands import kind, shown
 from tests.image.engine import TAG
 
 if TYPE_CHECKING:
@@ -31,21 +34,36 @@ pytestmark = pytest.mark.timeout(900)
 
 NAME = "my-seg-consumer"
 ENFORCED = [f"pod-security.kubernetes.io/{how}=restricted" for how in ("enforce", "warn", "audit")]
-KEDA = """
+CONSUMERS = "app.kubernetes.io/component=consumer"
+ELSEWHERE = (
+    "kubectl logs my-seg-consumer-test --all-containers",
+    f"kubectl create secret generic seg --from-literal=SEG_DELIVERY__WEBSITE_ID={WEBSITE_ID}",
+)
+"""Commands of the pages that other parts run, for they need a moment of their own."""
+DEFINITION = """
 apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition
-metadata: {name: scaledobjects.keda.sh}
+metadata: {{name: {plural}.{group}}}
 spec:
-  group: keda.sh
+  group: {group}
   scope: Namespaced
-  names: {kind: ScaledObject, plural: scaledobjects}
+  names: {{kind: {kind}, plural: {plural}}}
   versions:
-    - name: v1alpha1
+    - name: {version}
       served: true
       storage: true
-      schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
+      schema: {{openAPIV3Schema: {{type: object, x-kubernetes-preserve-unknown-fields: true}}}}
 """
-"""KEDA's object, without KEDA: what the chart does around it is what is tested."""
+KINDS = (
+    {"kind": "ScaledObject", "plural": "scaledobjects", "group": "keda.sh", "version": "v1alpha1"},
+    {
+        "kind": "PrometheusRule",
+        "plural": "prometheusrules",
+        "group": "monitoring.coreos.com",
+        "version": "v1",
+    },
+)
+"""Objects of operators, without the operators: what the chart does around them is what is tested."""
 
 
 @pytest.fixture(name="world", scope="module")
@@ -66,11 +84,12 @@ def _world() -> Iterator[World]:
     )
     world.do("kubectl", "create", "namespace", NAMESPACE)
     world.do("kubectl", "label", "namespace", NAMESPACE, *ENFORCED)
-    secret = f"--from-literal=SEG_DELIVERY__WEBSITE_ID={WEBSITE_ID}"
-    world.do("kubectl", "create", "secret", "generic", "seg", secret)
+    world.do(*ELSEWHERE[1].split())
     world.do("kubectl", "create", "configmap", "seg-ca", f"--from-file=ca.crt={world.authority}")
     if node is not None:
         world.answer_names()
+        for each in KINDS:
+            world.do("kubectl", "apply", "-f", "-", text=DEFINITION.format(**each))
     yield world
     world.do("kubectl", "delete", "namespace", NAMESPACE)
     world.close()
@@ -115,8 +134,7 @@ def upgrade(
 
 def pods(world: World) -> list[str]:
     """Return the names of the release's pods that are not ending, the oldest first."""
-    label = "app.kubernetes.io/component=consumer"
-    listed = json.loads(world.do("kubectl", "get", "pods", "-l", label, "-o", "json"))["items"]
+    listed = json.loads(world.do("kubectl", "get", "pods", "-l", CONSUMERS, "-o", "json"))["items"]
     alive = [it["metadata"] for it in listed if "deletionTimestamp" not in it["metadata"]]
     return [it["name"] for it in sorted(alive, key=lambda it: str(it["creationTimestamp"]))]
 
@@ -134,11 +152,16 @@ def state(world: World) -> str:
 
 
 def test_installed_and_tested(world: World) -> None:
-    """The release runs below "restricted" without a warning, and `helm test` says so."""
-    upgrade(world)
+    """The release runs below "restricted" without a warning; the commands of its notes say so."""
+    notes = upgrade(world).partition("NOTES:")[2]
     until(lambda: world.members() == 3)
 
-    assert "Succeeded" in world.do("helm", "test", "my")
+    said = [world.do(*words.split()) for words in re.findall(r"\? +((?:helm|kubectl) .+)", notes)]
+    assert len(said) == 3
+    assert "successfully rolled out" in said[0]
+    assert '"event":"started"' in said[1]
+    assert "Succeeded" in said[2]
+    assert '"member":true' in said[2]
 
 
 def test_second_apply_changes_nothing(world: World) -> None:
@@ -147,16 +170,6 @@ def test_second_apply_changes_nothing(world: World) -> None:
     upgrade(world)
 
     assert state(world) == before
-
-
-def test_commands_of_the_runbooks_work(world: World) -> None:
-    """The program finds its settings in the pod; the status is shown also where it is bad."""
-    inside = ("kubectl", "exec", f"deployment/{NAME}", "--", "seg-consumer")
-    assert "events" in world.do(*inside, "config")
-    world.do(*inside, "doctor")
-    world.do(*inside, "dead-letters", "list", "--limit", "20")
-    place = f"/api/v1/namespaces/{NAMESPACE}/pods/{pods(world)[0]}:9090/proxy/status"
-    assert '"ok":true' in world.do("kubectl", "get", "--raw", place)
 
 
 def test_rolled_under_load(world: World) -> None:
@@ -178,6 +191,30 @@ def test_failed_upgrade_leaves_the_old_pods_alone(world: World) -> None:
         world.do("kubectl", "wait", "--for=condition=Ready", f"pod/{left}", "--timeout=60s")
         world.do("helm", "rollback", "my", "--wait", "--timeout=120s")
     until(lambda: world.members() == 3)
+
+
+def test_commands_of_the_pages_work(world: World) -> None:
+    """All that an operator is told to type, in a pod and outside; what swaps pods comes last."""
+    listed = json.loads(world.do("kubectl", "get", "pods", "-l", CONSUMERS, "-o", "json"))["items"]
+    pod = max(listed, key=lambda it: int(it["status"]["containerStatuses"][0]["restartCount"]))
+    meant = {"NAMESPACE": NAMESPACE, "POD": str(pod["metadata"]["name"])}
+    meant |= {"REASON": "bad_number", "TIME": "2026-01-01T00:00:00"}
+    typed = [it for it in shown() if it.startswith("kubectl") and it not in ELSEWHERE]
+    for command in sorted(typed, key=lambda it: "restart" in it):
+        if kind(command) != "mention":
+            line = re.sub("|".join(meant), lambda it: meant[it[0]], command.partition(" | ")[0])
+            world.do(*shlex.split(line))
+    world.do("kubectl", "rollout", "status", f"deployment/{NAME}", "--timeout=120s")
+
+
+def test_an_alert_shows_its_page(world: World) -> None:
+    """The command in its annotation prints what to do."""
+    upgrade(world, "monitoring.prometheusRule.enabled=true")
+    rule = json.loads(world.do("kubectl", "get", "prometheusrules", NAME, "-o", "json"))
+    rules = [each for group in rule["spec"]["groups"] for each in group["rules"]]
+    command = next(each["annotations"]["runbook"] for each in rules if "alert" in each)
+
+    assert "## Do" in world.do(*shlex.split(command))
 
 
 def test_deleted_while_it_starts(world: World) -> None:
@@ -215,8 +252,6 @@ def evict(world: World, pod: str) -> int:
 
 def test_count_outlives_a_change_of_mode(world: World) -> None:
     """From fixed to KEDA and to the HPA the live count stays; back to fixed the given one holds."""
-    world.do("kubectl", "apply", "-f", "-", text=KEDA)
-    until(lambda: "scaledobjects" in world.run("kubectl", "api-resources").stdout)
     upgrade(world, "scaling.mode=keda")
     assert count(world) == 3
 
@@ -227,8 +262,7 @@ def test_count_outlives_a_change_of_mode(world: World) -> None:
     upgrade(world, "scaling.mode=hpa", "scaling.minReplicas=2")
     assert count(world) == 4
 
-    forced = ("--force-conflicts",) if world.is_helm_4 else ()
-    upgrade(world, options=("--wait", *forced))
+    upgrade(world, options=("--wait", *world.forced))
     assert count(world) == 3
 
 
@@ -250,6 +284,22 @@ def test_scaled_to_zero(world: World) -> None:
 
     upgrade(world, "scaling.replicas=1")
     until(lambda: world.members() == 1)
+
+
+def test_scaled_to_zero_by_another_hand(world: World) -> None:
+    """`helm test` says so, and its pod keeps the reason; helm 4 must be told to overrule it."""
+    world.do("kubectl", "scale", f"deployment/{NAME}", "--replicas=0")
+    until(lambda: pods(world) == [])
+    assert world.run("helm", "test", "my").returncode != 0
+    log = world.do(*ELSEWHERE[0].split())
+    assert "no pod of the release is ready" in log
+    world.do("kubectl", "delete", "pod", f"{NAME}-test")
+
+    if world.is_helm_4:
+        with pytest.raises(AssertionError, match=r"conflict.*\.spec\.replicas"):
+            upgrade(world, "scaling.replicas=2")
+    upgrade(world, "scaling.replicas=2", options=("--wait", *world.forced))
+    until(lambda: world.members() == 2)
 
 
 def test_everything_was_delivered_in_order(world: World) -> None:

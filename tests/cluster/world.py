@@ -47,6 +47,8 @@ class World:
         self._helm = tools.helm(os.environ.get("HELM_VERSION", tools.HELM_VERSIONS[0]))
         self._kubectl = BIN / "kubectl" if (BIN / "kubectl").exists() else Path("kubectl")
         self.is_helm_4 = self._helm.parent.name.startswith("helm-4")
+        self.forced = ("--force-conflicts",) if self.is_helm_4 else ()
+        """How an upgrade overrules who else has set the count."""
         self._end, self._open = Event(), ExitStack()
         authority = Authority(home / "seg")
         self.authority = authority.certificate
