@@ -63,7 +63,7 @@ KINDS = (
         "version": "v1",
     },
 )
-"""Objects of operators, without the operators: what the chart does around them is what is tested."""
+"""Objects of operators, without these: what the chart does around them is what is tested."""
 
 
 @pytest.fixture(name="world", scope="module")
