@@ -286,8 +286,8 @@ def test_scaled_to_zero(world: World) -> None:
     until(lambda: world.members() == 1)
 
 
-def test_scaled_to_zero_by_another_hand(world: World) -> None:
-    """`helm test` says so, and its pod keeps the reason; helm 4 must be told to overrule it."""
+def test_scaled_by_another_hand(world: World) -> None:
+    """`helm test` tells of no pods, its pod keeps the reason; helm 4 must be told to overrule."""
     world.do("kubectl", "scale", f"deployment/{NAME}", "--replicas=0")
     until(lambda: pods(world) == [])
     assert world.run("helm", "test", "my").returncode != 0
@@ -295,6 +295,7 @@ def test_scaled_to_zero_by_another_hand(world: World) -> None:
     assert "no pod of the release is ready" in log
     world.do("kubectl", "delete", "pod", f"{NAME}-test")
 
+    world.do("kubectl", "scale", f"deployment/{NAME}", "--replicas=3")
     if world.is_helm_4:
         with pytest.raises(AssertionError, match=r"conflict.*\.spec\.replicas"):
             upgrade(world, "scaling.replicas=2")
