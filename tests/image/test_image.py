@@ -109,7 +109,7 @@ ENDS = {
     f"schemas check {PACKAGED}": (0, ""),
     "dead-letters list": (1, "127.0.0.1:1"),
     "sandbox --help": (0, "Stand in for Seg"),
-    "alive": (1, "no answer"),
+    "alive": (1, "nobody answers"),
 }
 """How each command ends where there is neither a broker nor Seg, and what it says."""
 
