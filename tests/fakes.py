@@ -62,10 +62,16 @@ class FakeClock:
 
     def __init__(self) -> None:
         self.now_s = 0.0
+        self.suspended_s = 0.0
+        """How long the machine was suspended until now."""
 
     def monotonic_s(self) -> float:
         """Return the seconds that were told."""
         return self.now_s
+
+    def boottime_s(self) -> float:
+        """Return them, and those in which the machine was suspended."""
+        return self.now_s + self.suspended_s
 
     def wall_s(self) -> float:
         """Return noon and the seconds that were told."""
@@ -271,6 +277,7 @@ class FakeSender:
     def __init__(self, clock: FakeClock, seg: Callable[[bytes], Answer | None] = take_all) -> None:
         self._clock = clock
         self._under_way: list[Request] = []
+        self.send_until_s = 0.0
         self.seg = seg
         self.requests: list[Request] = []
         """All that were ever started."""

@@ -43,6 +43,7 @@ POLICY = RetryPolicy(
 )
 PROBE_S = 30.0
 DRAIN_S = 25.0
+LEASE_S = 10.0
 
 
 class Setup(NamedTuple):
@@ -90,7 +91,7 @@ class Member:
             clock=clock,
             random=chance,
         )
-        self.assignment = Assignment(self.source, 1.0, self.tally, clock)
+        self.assignment = Assignment(self.source, LEASE_S, self.tally, clock)
         backpressure = Backpressure(self.source, setup.bounds)
         letters = Letters(
             self.letters, self.delivery.breaker, setup.storm_limit, clock=clock, log=log

@@ -48,7 +48,7 @@ class Outcomes:
 
         Return when the wait was over, monotonic.
         """
-        settled = self._delivery.step(timeout_s)
+        settled = self._delivery.step(timeout_s, self._assignment.lease_until_s)
         answered_s = self._clock.monotonic_s()
         self._settle(settled, self._clock.wall_s() * 1000)
         return answered_s

@@ -47,6 +47,8 @@ TAKE_IN_S = 0.25
 """How long a turn may decode and translate; what is left is for the next."""
 LOOK_AHEAD = 16
 """How many records behind one that waits are looked at, for what they will need."""
+GROUP_SILENT_S = 1.0
+"""How long records may wait for the group's word before it counts as away."""
 
 
 class Stages(NamedTuple):
@@ -93,6 +95,7 @@ class Pipeline:
         self._tally = tally
         self._clock = clock
         self._log = log
+        self._no_lease_since_s: float | None = None  # while records wait for the group's word
         self._turns = 0
         self._is_late = False  # the last turn had no time left for all that waits
         self._waiting: list[Tenure] = []  # whose next record needs a dependency's answer
@@ -101,6 +104,7 @@ class Pipeline:
         """One turn: poll, decode, translate, schedule, deliver, settle, commit - in that order."""
         clock = self._clock
         start_s = clock.monotonic_s()
+        self._look_at_lease(start_s)
         records = self._poll(start_s)
         polled_s = clock.monotonic_s()
         self._take_in(records, polled_s)
@@ -118,11 +122,20 @@ class Pipeline:
         ):
             spent[stage] = spent.get(stage, 0.0) + seconds
 
+    def _look_at_lease(self, now_s: float) -> None:
+        """Note since when records wait for the group to say that they are ours."""
+        if not (self._tally.records_in_flight and self._assignment.lease_is_over):
+            self._no_lease_since_s = None
+        elif self._no_lease_since_s is None:
+            self._no_lease_since_s = now_s
+
     @property
     def waits_for(self) -> str | None:
         """What is away that calls or records wait for; None while nothing is."""
         if self._delivery.breaker.state is not BreakerState.CLOSED:
             return str(self._delivery.breaker.reason)
+        if self._group_away:
+            return "consumer_group"
         away = (it.waits_for for it in self._waiting if it.waits_for is not None)
         return self._letters.waits_for or next(away, None)
 
@@ -134,13 +147,18 @@ class Pipeline:
         return self._letters.detail or ""
 
     @property
+    def _group_away(self) -> bool:
+        since_s = self._no_lease_since_s
+        return since_s is not None and self._clock.monotonic_s() - since_s >= GROUP_SILENT_S
+
+    @property
     def _away(self) -> bool:
         """True where there is no sense in reading more, of whatever partition.
 
         A breaker that is not closed is asked again with a call that has not failed yet: without
         one, reading goes on, or nobody would ever find out that Seg is back.
         """
-        if self._letters.away:
+        if self._group_away or self._letters.away:
             return True
         breaker = self._delivery.breaker
         if breaker.state is BreakerState.CLOSED:
@@ -170,6 +188,8 @@ class Pipeline:
         """Tell whether delivery has enough to do; what is read later costs no memory now."""
         polled_s = self._tally.poll_age_seconds
         recently = polled_s is not None and now_s - polled_s < POLL_AT_LEAST_S
+        if self._no_lease_since_s is not None:
+            return False  # the group's word comes with a poll
         return recently and self._lanes.ready_calls >= self._delivery.enough_calls
 
     @property

@@ -13,6 +13,7 @@ from consumer.flow.letters import Letters
 from consumer.flow.outcomes import Outcomes
 from consumer.flow.pipeline import Pipeline, Stages
 from consumer.flow.rebalance import Rebalance
+from consumer.kafka.config import lease_s, session_s
 from consumer.kafka.dead_letters import KafkaDeadLetters
 from consumer.kafka.source import LIBRARY_VERSION, KafkaSource
 from consumer.program.gauges import Gauged
@@ -78,7 +79,7 @@ def build(
     lookups = lookups_of(settings.schema_registry, tally, clock, log)
     lanes = Lanes()
     delivery = _delivery(settings.delivery, lanes, client, tally=tally, clock=clock, random=random)
-    assignment = Assignment(source, settings.kafka.commit_interval_s, tally, clock)
+    assignment = Assignment(source, lease_s(session_s(settings.kafka)), tally, clock)
     bounds = Bounds(
         records=settings.ordering.max_waiting,
         window=settings.kafka.window_max_records,

@@ -37,6 +37,7 @@ from tests.model.script import (
     DRAIN_S,
     EVENT_BYTES,
     GAP_MAX,
+    LEASE_S,
     POLICY,
     POLL_MAX,
     CrashedError,
@@ -82,7 +83,7 @@ class Member:
             clock=clock,
             random=chance,
         )
-        self.assignment = Assignment(self.source, 1.0, self.tally, clock)
+        self.assignment = Assignment(self.source, LEASE_S, self.tally, clock)
         backpressure = Backpressure(self.source, BOUNDS)
         self.letters = Letters(
             self.dead_letters, self.delivery.breaker, world.storm_limit, clock=clock, log=log

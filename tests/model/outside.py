@@ -200,6 +200,7 @@ class ModelSeg:
     def __init__(self, world: World, member: Member) -> None:
         self._world = world
         self._member = member
+        self.send_until_s = 0.0
         self.under_way: list[Request] = []
 
     @property

@@ -39,6 +39,7 @@ GAP_MAX = 3
 POLICY = RetryPolicy(base_s=0.5, max_s=4.0, budget_s=20.0, max_attempts=3, retry_after_max_s=5.0)
 TIMEOUT_S = 30.0
 DRAIN_S = 2.0
+LEASE_S = 4.0
 
 
 class CrashedError(BaseException):

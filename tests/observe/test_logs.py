@@ -34,6 +34,10 @@ class FakeClock:
         """Return the seconds that were told."""
         return self.now_s
 
+    def boottime_s(self) -> float:
+        """Return the same: nothing is ever suspended."""
+        return self.now_s
+
     def wall_s(self) -> float:
         """Return noon and the seconds that were told."""
         return NOON_S + self.now_s

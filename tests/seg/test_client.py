@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from contextlib import closing, contextmanager
 from email.utils import formatdate
+from math import inf
 from typing import TYPE_CHECKING
 
 import orjson
@@ -17,7 +18,7 @@ import pytest
 
 from consumer.core.timing import SystemClock
 from consumer.sandbox import Fault, Options, Sandbox, Trouble
-from consumer.seg.answers import AnswerClass, classify
+from consumer.seg.answers import NOT_SENT, AnswerClass, classify
 from consumer.seg.client import ANSWER_BYTES, Client, ClientOptions
 from tests.machines.limits import open_files_here
 from tests.sandbox.client import WEBSITE_ID, basic, page
@@ -89,6 +90,28 @@ def _client(sandbox: Sandbox) -> Iterator[Client]:
     sandbox.reset()
     with closing(Client(options(sandbox.url), SystemClock())) as client:
         yield client
+
+
+class TestTimeToSend:
+    """Nothing goes out after the time until when it may: the process may have stood still."""
+
+    @pytest.mark.parametrize("connected", [False, True], ids=["new", "kept"])
+    def test_what_was_started_and_has_not_left_does_not(
+        self, sandbox: Sandbox, client: Client, *, connected: bool
+    ) -> None:
+        """Neither by a new connection nor by one that is there; and the handle is good again."""
+        if connected:
+            post(client, "first")
+        client.send("late", orjson.dumps(page("late")), "late")
+        client.send_until_s = SystemClock().boottime_s()
+
+        assert collect(client, 1)["late"] is NOT_SENT
+        assert client.in_flight == 0
+
+        client.send_until_s = inf
+        assert post(client, "next").status == 200
+        keys = {call.line.idempotency_key for call in sandbox.calls()}
+        assert keys == ({"first", "next"} if connected else {"next"})
 
 
 class TestAnswers:
