@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pycurl
 
-from consumer.seg.answers import NOT_SENT, Answer, detail_of
+from consumer.seg.answers import NOT_SENT, STOOD_STILL, Answer, detail_of
 from consumer.seg.pools import Pools
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 ANSWER_BYTES = 64 * 1024
 """The most of an answer that is read; Seg's own are a few dozen bytes."""
+STOOD_STILL_S = 2.0
+"""A client that nobody polled for so long cannot say that Seg was too slow."""
 CONTINUE_ABOVE_BYTES = 500_000
 """Well below the size from which libcurl asks before it sends a body, 1 MiB. Each header costs."""
 
@@ -57,6 +59,7 @@ class Client:
         self._busy: dict[pycurl.Curl, _Transfer] = {}
         self._headers = _headers(options)
         self._key = _key_pattern(options)
+        self._polled_s = clock.monotonic_s()
         self.send_until_s = inf
         """No request goes out after this time, by `Clock.boottime_s`, also one that was started."""
 
@@ -81,12 +84,13 @@ class Client:
 
     def poll(self, timeout_s: float) -> list[tuple[object, Answer]]:
         """Wait up to *timeout_s* for something to happen; return the answers that are complete."""
+        stood_still = self._clock.monotonic_s() - self._polled_s >= STOOD_STILL_S
         self._pools.wait(timeout_s)
         answers: list[tuple[object, Answer]] = []
-        now_s = self._clock.monotonic_s()
+        now_s = self._polled_s = self._clock.monotonic_s()
         for pool in self._pools:
             if pool.busy:
-                self._complete(pool, answers, now_s)
+                self._complete(pool, answers, now_s, stood_still=stood_still)
         return answers
 
     def set_website_id(self, website_id: str) -> None:
@@ -106,7 +110,9 @@ class Client:
         self._idle.clear()
         self._pools.close()
 
-    def _complete(self, pool: Pool, answers: list[tuple[object, Answer]], now_s: float) -> None:
+    def _complete(
+        self, pool: Pool, answers: list[tuple[object, Answer]], now_s: float, *, stood_still: bool
+    ) -> None:
         """Take the answers that are complete out of *pool*."""
         more = 1
         while more:
@@ -119,6 +125,9 @@ class Client:
                 transfer = self._busy.pop(curl)
                 if number == pycurl.E_ABORTED_BY_CALLBACK:
                     answers.append((self._released(transfer, NOT_SENT)[0], NOT_SENT))
+                    continue
+                if stood_still:
+                    answers.append((self._released(transfer, STOOD_STILL)[0], STOOD_STILL))
                     continue
                 seconds = now_s - transfer.sent_s
                 answer = _failure(curl, transfer.body, seconds, number, text)

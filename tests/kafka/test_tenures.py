@@ -115,6 +115,30 @@ def test_a_record_of_the_old_log_is_not_booked_in_the_new(
     assert ours.said == [Said("assigned", (0,)), Said("lost", (0,)), Said("assigned", (0,))]
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        KafkaError.REBALANCE_IN_PROGRESS,
+        KafkaError.STALE_MEMBER_EPOCH,
+        KafkaError.UNKNOWN_MEMBER_ID,
+    ],
+)
+def test_a_beginning_that_is_refused_in_a_rebalance_is_committed_later(
+    client: ScriptedClient, code: int
+) -> None:
+    """The group has gone on: the next poll, or the next assignment, commits it."""
+    client.play(-1001)
+    client.commit.side_effect = KafkaException(KafkaError(code))
+    ours = member(SEG_KAFKA__AUTO_OFFSET_RESET="latest")
+    ours.turn()
+    ours.turn()
+
+    client.commit.side_effect = None
+    ours.turn()
+
+    assert [it.committed for it in ours.tenures.values()] == [Checkpoint(300, 300, ())]
+
+
 def test_where_a_new_log_begins_is_committed_before_it_is_read(client: ScriptedClient) -> None:
     """After a crash the old offset would be out of range again, and `latest` another end."""
     client.play(999, gives(message(1000, KafkaError._AUTO_OFFSET_RESET)))
