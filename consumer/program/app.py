@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from consumer.kafka.start import check_start
+from consumer.kafka.config import lease_s
+from consumer.kafka.start import check_start, group_session_s
 from consumer.observe import logs
 from consumer.observe.exposition import Metrics
 from consumer.observe.health import Health, HealthServer, Status
@@ -83,6 +84,8 @@ class App:
         parts = self._parts
         try:
             check_start(self._settings.kafka, self._settings.dead_letter, self._clock, self._log)
+            session_s = group_session_s(self._settings.kafka, self._clock, self._log)
+            parts.gauged.assignment.lease_s = lease_s(session_s)
             self._joins = True
             parts.source.subscribe(parts.rebalance)
             self._log.info("started", version=VERSION, port=self.server.port)

@@ -124,6 +124,28 @@ class TestTimeToSend:
         keys = {call.line.idempotency_key for call in sandbox.calls()}
         assert keys == ({"first", "next"} if connected else {"next"})
 
+    def test_what_waits_for_its_connection_does_not_either(self) -> None:
+        """A handshake may take long: nothing of the request has left by then."""
+        with socket.create_server(("127.0.0.1", 0)) as mute:
+            url = f"https://127.0.0.1:{mute.getsockname()[1]}/"
+            with closing(Client(options(url), SystemClock())) as client:
+                client.send("late", b"{}", "late")
+                first = client.poll(0.2)
+                client.send_until_s = SystemClock().boottime_s()
+
+                assert first == []
+                assert client.poll(0.0) == [("late", NOT_SENT)]
+                assert client.in_flight == 0
+
+    def test_what_has_left_is_waited_for(self, sandbox: Sandbox, client: Client) -> None:
+        """Its time was not over when it went: Seg may take it."""
+        sandbox.faults([Fault(delay_s=0.3)])
+        client.send("on time", orjson.dumps(page("on time")), "on time")
+        client.poll(0.1)
+        client.send_until_s = SystemClock().boottime_s()
+
+        assert collect(client, 1)["on time"].status == 200
+
 
 class TestStandstill:
     """A process that was stopped, or a frozen machine, wakes with requests on their way."""
