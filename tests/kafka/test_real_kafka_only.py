@@ -100,22 +100,24 @@ def test_a_partition_that_is_added_is_read(real: Real, topic: str, join: Join) -
     assert {it.partition.number for it in member.records} == {0, 1, 2}
 
 
-def test_what_was_aborted_is_not_read(real: Real, topic: str, join: Join) -> None:
-    """A record of an aborted transaction never happened, and its marker holds no commit up."""
-    real.create_topic(topic, 1)
+def write_transactions(real: Real, topic: str, *values: bytes) -> None:
+    """Write each of *values* in a transaction of its own, and abort that of `never`."""
     producer = Producer(
         {"bootstrap.servers": real.bootstrap, "transactional.id": topic, "log_level": 0}
     )
     producer.init_transactions(LIMIT_S)
-    for value, end in (
-        (b"a", producer.commit_transaction),
-        (b"never", producer.abort_transaction),
-        (b"b", producer.commit_transaction),
-    ):
+    for value in values:
         producer.begin_transaction()
         producer.produce(topic, value)
         producer.flush(LIMIT_S)
+        end = producer.abort_transaction if value == b"never" else producer.commit_transaction
         end(LIMIT_S)
+
+
+def test_what_was_aborted_is_not_read(real: Real, topic: str, join: Join) -> None:
+    """A record of an aborted transaction never happened, and its marker holds no commit up."""
+    real.create_topic(topic, 1)
+    write_transactions(real, topic, b"a", b"never", b"b")
     member = join(real, topic)
     until(lambda: len(member.records) == 2, member)
     turns(0.3, member)
@@ -134,18 +136,7 @@ def test_what_was_aborted_is_not_read(real: Real, topic: str, join: Join) -> Non
 def test_the_markers_of_transactions_are_no_lag(real: Real, topic: str, join: Join) -> None:
     """Nor is what was aborted: an idle topic is read to its end, and committed there."""
     real.create_topic(topic, 1)
-    producer = Producer(
-        {"bootstrap.servers": real.bootstrap, "transactional.id": topic, "log_level": 0}
-    )
-    producer.init_transactions(LIMIT_S)
-    for value, end in (
-        (b"a", producer.commit_transaction),
-        (b"never", producer.abort_transaction),
-    ):
-        producer.begin_transaction()
-        producer.produce(topic, value)
-        producer.flush(LIMIT_S)
-        end(LIMIT_S)
+    write_transactions(real, topic, b"a", b"never")
     member = join(real, topic)
     partition = Partition(topic, 0)
     until(lambda: member.source.extents() == {partition: Extent(4, 4)}, member)
