@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypedDict
 from consumer.core.ledger import Ledger
 
 if TYPE_CHECKING:
-    from consumer.core.errors import DeadLetterReason, IgnoredReason
+    from consumer.core.errors import DeadLetterReason, IgnoredReason, UnavailableError
     from consumer.core.ledger import Checkpoint
 
 Value: TypeAlias = "bool | int | float | str | list[Value] | dict[str, Value] | None"
@@ -89,8 +89,8 @@ class Tenure:
         """Records that are not decoded yet, in order: the first waits for a schema, or for time."""
         self.kept_bytes = 0
         """What its unfinished records hold: those that are held and its letters included."""
-        self.waits_for: str | None = None
-        """The dependency that has failed the first of them; None where none has."""
+        self.waits_for: UnavailableError | None = None
+        """Why the first of them could not be decoded; None where nothing has failed."""
         self.letters = 0
         """How many dead letters of it are not stored yet."""
         self.closed = False

@@ -136,15 +136,24 @@ class Pipeline:
             return str(self._delivery.breaker.reason)
         if self._group_away:
             return "consumer_group"
-        away = (it.waits_for for it in self._waiting if it.waits_for is not None)
-        return self._letters.waits_for or next(away, None)
+        missing = None if self._missing is None else self._missing.dependency
+        return self._letters.waits_for or missing
 
     @property
     def detail(self) -> str:
         """More of that, for people; empty where there is no more to say."""
         if self._delivery.breaker.state is not BreakerState.CLOSED:
             return self._delivery.breaker.detail
-        return self._letters.detail or ""
+        if self._group_away:
+            return "the group has not acknowledged a commit of ours of late"
+        if self._letters.waits_for is not None:
+            return self._letters.detail or ""
+        return "" if self._missing is None else self._missing.detail
+
+    @property
+    def _missing(self) -> UnavailableError | None:
+        """Why the first record of a partition cannot be decoded; None where all can be."""
+        return next((it.waits_for for it in self._waiting if it.waits_for is not None), None)
 
     @property
     def _group_away(self) -> bool:
@@ -257,7 +266,7 @@ class Pipeline:
         except PendingError:
             return False
         except UnavailableError as error:
-            tenure.waits_for = error.dependency
+            tenure.waits_for = error
             add(self._tally.dependency_failures, error.dependency)
             self._log.warning("dependency_away", reason=error.dependency, detail=error.detail)
             return False

@@ -159,6 +159,7 @@ def test_registry_that_is_away_holds_records_and_keeps_the_order() -> None:
     member.turn(50, every_s=0.1)
 
     assert member.pipeline.waits_for == "schema_registry"
+    assert member.pipeline.detail == "it does not answer"
     assert [] == member.sent
 
     member.registry_away = False
