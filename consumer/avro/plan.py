@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, cast
 import orjson
 from fastavro import parse_schema
 
-from consumer.avro import fast_reader
+from consumer.avro import fast_code, fast_reader
 from consumer.avro.safe_schema import Rewriter, fields_of, unusable
 from consumer.avro.values import as_instant, as_is, as_object, as_value
 from consumer.core.model import Event
@@ -27,9 +27,9 @@ TEXTS: Final = frozenset(Event.__annotations__) - INSTANTS - OBJECTS
 FIELDS: Final = INSTANTS | OBJECTS | TEXTS
 
 _PURPOSES: Final = (
-    dict.fromkeys(INSTANTS, fast_reader.INSTANT)
-    | dict.fromkeys(OBJECTS, fast_reader.OBJECT)
-    | dict.fromkeys(TEXTS, fast_reader.TEXT)
+    dict.fromkeys(INSTANTS, fast_code.INSTANT)
+    | dict.fromkeys(OBJECTS, fast_code.OBJECT)
+    | dict.fromkeys(TEXTS, fast_code.TEXT)
 )
 
 ALIASES: Final = {re.sub("([A-Z])", r"_\1", name).lower(): name for name in FIELDS}

@@ -48,6 +48,8 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY_MS: Final = 86_400_000
 _DECIMAL_MAX_BYTES: Final = 128
 """Far more digits than any price, few enough to convert in a microsecond."""
+_EXACT_BELOW: Final = 10**15
+"""A double tells all numbers of 15 digits apart, and its shortest text is the number's own."""
 
 
 def open_object(text: bytes | str, field: str) -> Object | None:
@@ -123,6 +125,8 @@ def _decimal(data: bytes, node: Node, _reader: object) -> Value:
     scale = cast("int", node["scale"])
     if scale == 0:
         return unscaled if -(2**63) <= unscaled < 2**63 else str(unscaled)
+    if abs(unscaled) < _EXACT_BELOW:
+        return unscaled / 10**scale
     exact = Decimal(unscaled).scaleb(-scale, Context(prec=len(str(abs(unscaled)))))
     number = float(exact)
     return number if Decimal(repr(number)) == exact else format(exact, "f")
