@@ -9,8 +9,9 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from consumer.avro.plan import FIELDS, INSTANTS, OBJECTS, canonical, converter, parsed
-from consumer.avro.safe_schema import Rewriter, fields_of
+from consumer.avro.plan import FIELDS, INSTANTS, OBJECTS, canonical, converter
+from consumer.avro.safe_schema import Rewriter, fields_of, resolved
+from consumer.avro.schema_text import parsed
 from consumer.core.errors import PoisonError
 
 if TYPE_CHECKING:
@@ -52,9 +53,10 @@ def check(schemas: Sequence[str]) -> list[FieldReport]:
     Raises:
         PoisonError: UNUSABLE_SCHEMA: it is no record of fields at all.
     """
-    record, named = parsed(schemas)
+    schema, named = parsed(schemas)
+    record = resolved(schema, named)
     rewriter = Rewriter(named)
-    fields = canonical(fields_of(record))
+    fields = canonical(record)
     written = {
         name: original for name, (original, _) in zip(fields, fields_of(record), strict=True)
     }

@@ -14,12 +14,14 @@ from fastavro import schemaless_reader
 
 from consumer.avro import framing
 from consumer.avro.fast_reader import UNUSUAL
-from consumer.avro.plan import make_plan
+from consumer.avro.plan import NOTHING, Plans, make_plan
 from consumer.avro.schemas import index, read
+from consumer.avro.shapes import AFTER
 from consumer.avro.values import open_object
 from consumer.core.errors import DeadLetterReason, PoisonError, StartError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from consumer.avro.plan import Plan
@@ -38,7 +40,6 @@ class Schemas(Protocol):
 
         Raises:
             PoisonError: UNKNOWN_SCHEMA, UNUSABLE_SCHEMA.
-            PendingError: it is not here yet; ask again.
             UnavailableError: the registry does not answer as one.
         """
 
@@ -48,7 +49,8 @@ class Decoder:
 
     *registry*: None where the settings name none. *writer_schema*: a file, which makes every value
     a bare datum. *schemas* and *more_schemas*: folders of the schemas of single-object framing.
-    *max_bytes*: the largest value that is looked at.
+    *max_bytes*: the largest value that is looked at. *types*: what the names of records mean
+    besides Segment's own, see `shapes`.
 
     Raises:
         StartError: *writer_schema* or a file of *schemas* cannot be used.
@@ -62,12 +64,14 @@ class Decoder:
         schemas: Path,
         more_schemas: Path | None = None,
         max_bytes: int = MAX_BYTES,
+        types: Mapping[str, str] | None = None,
     ) -> None:
         self._registry = registry
         self._known = index(schemas, *([more_schemas] if more_schemas else []))
-        self._writer = None if writer_schema is None else _writer_plan(writer_schema)
+        self._types = types or {}
+        self._writer = None if writer_schema is None else _writer_plan(writer_schema, self._types)
         self._max_bytes = max_bytes
-        self._plans: dict[bytes, Plan] = {}
+        self._plans: dict[bytes, Plan | Plans] = {}
         self._unusable: dict[bytes, str] = {}
 
     def __call__(self, value: bytes) -> Event:
@@ -75,7 +79,6 @@ class Decoder:
 
         Raises:
             PoisonError: it holds none; no other value is at fault.
-            PendingError: its schema is being looked up; ask again.
             UnavailableError: the registry does not answer; the value may be good.
         """
         if len(value) > self._max_bytes:
@@ -90,21 +93,12 @@ class Decoder:
         plan = self._plans.get(header) or self._make_plan(header)
         return _read(plan, value, start)
 
-    def missing_schema(self, value: bytes) -> int | None:
-        """Return the id that the registry must be asked for before *value* can be read, if any."""
-        if self._writer is not None or not value.startswith(framing.CONFLUENT):
-            return None
-        header = value[: framing.CONFLUENT_BYTES]
-        if header in self._plans or len(header) < framing.CONFLUENT_BYTES:
-            return None
-        return framing.schema_id(header)
-
-    def _make_plan(self, header: bytes) -> Plan:
+    def _make_plan(self, header: bytes) -> Plan | Plans:
         _check_framing(header)
         if (detail := self._unusable.get(header)) is not None:
             raise PoisonError(DeadLetterReason.UNUSABLE_SCHEMA, detail)
         try:
-            plan = self._plans[header] = make_plan(self._look_up(header))
+            plan = self._plans[header] = make_plan(self._look_up(header), self._types)
         except PoisonError as error:
             if error.reason is DeadLetterReason.UNUSABLE_SCHEMA:  # unknown ones may become known
                 self._unusable[header] = error.detail
@@ -152,16 +146,18 @@ def _first_byte(value: bytes) -> str:
     return "what looks like JSON text" if value[0] in b"{[" else f"the first byte {value[0]:02X}"
 
 
-def _read(plan: Plan, value: bytes, start: int) -> Event:
-    if plan.flat is not None:
+def _read(plan: Plan | Plans, value: bytes, start: int) -> Event:
+    if plan.fast is not None:
         try:
-            return plan.flat(value, start)
+            return plan.fast(value, start)
         except UNUSUAL:
             pass
     return _read_carefully(plan, value, start)
 
 
-def _read_carefully(plan: Plan, value: bytes, start: int) -> Event:
+def _read_carefully(plan: Plan | Plans, value: bytes, start: int) -> Event:
+    if isinstance(plan, Plans):
+        return _read_branch(plan, value, start)
     buffer = BytesIO(value)
     buffer.seek(start)
     try:
@@ -169,14 +165,36 @@ def _read_carefully(plan: Plan, value: bytes, start: int) -> Event:
     except (EOFError, LookupError, UnicodeDecodeError) as error:
         detail = f"a datum of the writer's schema, came one that raises {type(error).__name__}"
         raise _bad_avro(f"{detail} near byte {buffer.tell()} of {len(value)}") from None
-    if buffer.tell() < len(value):
-        raise PoisonError(
-            DeadLetterReason.TRAILING_BYTES,
-            f"expected the datum to end the value, came {len(value) - buffer.tell()} bytes more;"
-            " was it written with another schema?",
-        )
+    _check_end(value, buffer.tell())
+    if plan.is_row:
+        event = event[AFTER]
+        if event is None:
+            return NOTHING
+    event |= plan.implied
     _tidy(plan, event)
     return cast("Event", event)
+
+
+def _read_branch(plans: Plans, value: bytes, start: int) -> Event:
+    index = value[start] if start < len(value) else 1
+    if index & 1 or index >> 1 >= len(plans.branches):
+        raise _bad_avro(f"one of {len(plans.branches)} branches of the writer's union, came none")
+    plan = plans.branches[index >> 1]
+    if plan is None:
+        _check_end(value, start + 1)
+        return NOTHING
+    if isinstance(plan, PoisonError):
+        raise PoisonError(plan.reason, plan.detail)
+    return _read_carefully(plan, value, start + 1)
+
+
+def _check_end(value: bytes, end: int) -> None:
+    if end < len(value):
+        raise PoisonError(
+            DeadLetterReason.TRAILING_BYTES,
+            f"expected the datum to end the value, came {len(value) - end} bytes more;"
+            " was it written with another schema?",
+        )
 
 
 def _tidy(plan: Plan, event: Raw) -> None:
@@ -222,8 +240,8 @@ def _unknown(detail: str) -> PoisonError:
     return PoisonError(DeadLetterReason.UNKNOWN_SCHEMA, detail)
 
 
-def _writer_plan(path: Path) -> Plan:
+def _writer_plan(path: Path, types: Mapping[str, str]) -> Plan | Plans:
     try:
-        return make_plan((read(path),))
+        return make_plan((read(path),), types)
     except PoisonError as error:
         raise StartError(f"SEG_SCHEMAS__WRITER: {path}: {error.detail}") from None

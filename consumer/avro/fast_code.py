@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
 from fastavro.read import LOGICAL_READERS
 
+from consumer.avro.safe_schema import MAX_BRANCHES
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from consumer.avro.values import Node
+    from consumer.avro.numbers import Node
 
 _LONG_FROM_BYTE: Final = """
 size = value[at]; at += 1
@@ -58,7 +60,7 @@ Reads: TypeAlias = "Mapping[str, str]"
 """The lines that read each type, by its name or by `type logical-type` where its values are
 converted; types that it does not name are read by the careful reader."""
 
-VALUE: Final[Reads] = {
+VALUE: Final = {
     "null": _NULL,
     "boolean": _BOOLEAN,
     "int": _LONG,
@@ -76,7 +78,7 @@ VALUE: Final[Reads] = {
     "map": "",
     "record": "",
 }
-_OF_RECORD: Final[Reads] = VALUE | {"null": "pass"}  # a null field is absent, see `values`
+_OF_RECORD: Final = VALUE | {"null": "pass"}  # a null field is absent, see `values`
 OBJECT: Final[Reads] = {"null": _NULL, "bytes": _OBJECT, "string": _OBJECT, "map": "", "record": ""}
 INSTANT: Final[Reads] = {"null": _NULL, "int": _LONG, "long": _INSTANT, "string": _TEXT}
 TEXT: Final[Reads] = {
@@ -87,13 +89,10 @@ TEXT: Final[Reads] = {
     "int": _LONG + "{v} = str({v})\n",
     "long": _LONG + "{v} = str({v})\n",
 }
-IGNORED: Final[Reads] = VALUE | {"int": "while value[at] > 127: at += 1\nat += 1\n", "bytes": _SIZE}
+IGNORED: Final = VALUE | {"int": "while value[at] > 127: at += 1\nat += 1\n", "bytes": _SIZE}
 
 _CONVERTED: Final = {"int": _LONG, "long": _LONG, "float": _FLOAT, "fixed": _FIXED}
 """How a value is read that a function of `values` converts then."""
-
-ONE_BYTE: Final = 64
-"""So many branches and symbols have an index of one byte, which is twice their number."""
 
 MAX_TYPES: Final = 1_000
 MAX_LEVELS: Final = 12
@@ -137,7 +136,7 @@ class Code:
 
     def _union(self, node: Node, into: str, reads: Reads, level: int) -> list[str]:
         branches = branches_of(node)
-        if len(branches) > ONE_BYTE:
+        if len(branches) > MAX_BRANCHES:
             raise NotFastError
         lines = ["branch = value[at]; at += 1"]
         for index, branch in enumerate(branches):
@@ -181,7 +180,7 @@ class Code:
         """Return what a template may need of *node* besides the place for the value."""
         if node["type"] == "enum":
             every = cast("dict[int, str]", node["symbols"])
-            symbols = {2 * index: symbol for index, symbol in every.items() if index < ONE_BYTE}
+            symbols = {2 * index: symbol for index, symbol in every.items() if index < MAX_BRANCHES}
             return {"symbols": self._object("symbols", symbols)}
         scale = cast("int", node.get("scale", 0))
         return {"size": node.get("size"), "scaled": f" / {10**scale}" if scale else ""}

@@ -23,14 +23,15 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 import orjson
 
-from consumer.avro.fast_code import IGNORED, Code, NotFastError
+from consumer.avro.fast_code import IGNORED, Code, NotFastError, branches_of
+from consumer.avro.shapes import AFTER
 from consumer.core.errors import PoisonError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from consumer.avro.fast_code import Reads
-    from consumer.avro.values import Node
+    from consumer.avro.numbers import Node
     from consumer.core.model import Event
 
     FastReader: TypeAlias = Callable[[bytes, int], Event]
@@ -40,27 +41,64 @@ UNUSUAL: Final = (IndexError, KeyError, ValueError, struct.error, PoisonError)
 """What a fast reader raises for a datum that it leaves to the careful one."""
 
 
-def reader(fields: Sequence[Node], purposes: Mapping[str, Reads]) -> FastReader | None:
-    """Return the reader of an envelope with *fields*, as `safe_schema` made them.
+def reader(
+    fields: Sequence[Node],
+    purposes: Mapping[str, Reads],
+    implied: Mapping[str, str],
+    row: Sequence[Node] | None,
+) -> FastReader | None:
+    """Return the reader of an event with *fields*, as `safe_schema` made them.
 
     None where they have what only the careful reader reads. *purposes* tells how a field's values
-    are read; those of a field that it does not name are passed over.
+    are read; those of a field that it does not name are passed over. *implied* is put in. *row* is
+    the envelope of Debezium's around it, where there is one.
     """
     code = Code(_SCOPE)
-    lines: list[str] = []
     try:
-        for number, field in enumerate(fields):
-            reads = purposes.get(cast("str", field["name"]), IGNORED)
-            lines += code.read(cast("Node | str", field["type"]), f"v{number}", reads)
+        lines = _event(code, fields, purposes, implied)
+        if row is not None:
+            lines = _row(code, row, lines)
     except NotFastError:
         return None
-    names = {str(field["name"]): f"v{number}" for number, field in enumerate(fields)}
-    if kind := names.get("type"):
-        lines.append(f"if {kind} is None: raise ValueError")  # no event is without one
-    known = ", ".join(f"{name!r}: {names[name]}" for name in names if name in purposes)
     # What reads beyond the end comes to stand beyond it, and never goes back.
-    lines += ["if at != len(value): raise ValueError", f"return {{{known}}}"]
-    return _compiled(lines, code.scope)
+    return _compiled([*lines, "if at != len(value): raise ValueError", "return event"], code.scope)
+
+
+def of_branches(readers: Sequence[FastReader | None]) -> FastReader:
+    """Return the reader of a union with *readers* for its branches."""
+    by_index = {2 * index: it for index, it in enumerate(readers) if it is not None}
+    return lambda value, at: by_index[value[at]](value, at + 1)
+
+
+def _event(
+    code: Code, fields: Sequence[Node], purposes: Mapping[str, Reads], implied: Mapping[str, str]
+) -> list[str]:
+    lines: list[str] = []
+    parts = [f"{name!r}: {it!r}" for name, it in implied.items()]
+    for number, field in enumerate(fields):
+        name = cast("str", field["name"])
+        reads = purposes.get(name, IGNORED)
+        lines += code.read(cast("Node | str", field["type"]), f"v{number}", reads)
+        if name in purposes:
+            parts.append(f"{name!r}: v{number}")
+        if name == "type":
+            lines.append(f"if v{number} is None: raise ValueError")  # no event is without one
+    return [*lines, f"event = {{{', '.join(parts)}}}"]
+
+
+def _row(code: Code, row: Sequence[Node], event: Sequence[str]) -> list[str]:
+    """Return the lines that read the fields of *row*, of which one is the *event*."""
+    lines: list[str] = []
+    for field in row:
+        kind = cast("Node", field["type"])
+        if field["name"] != AFTER:
+            lines += code.read(kind, "_", IGNORED)
+        elif kind["type"] == "union":
+            index = next(at for at, it in enumerate(branches_of(kind)) if it != "null")
+            lines += [f"if value[at] != {2 * index}: raise ValueError", "at += 1", *event]
+        else:
+            lines += event
+    return lines
 
 
 def _compiled(lines: Sequence[str], scope: dict[str, Any]) -> FastReader:

@@ -83,7 +83,7 @@ PLANS = {name: make_plan((text,)) for name, text in SCHEMAS.items()}
 
 def flat(name: str) -> FastReader:
     """Return the flat reader for the schema *name*."""
-    reader = PLANS[name].flat
+    reader = PLANS[name].fast
     assert reader is not None
     return reader
 
@@ -177,7 +177,7 @@ def test_ordinary_data_are_its_business(fields: dict[str, object]) -> None:
 )
 def test_what_is_not_flat_has_no_flat_reader(text: str) -> None:
     """Objects within the envelope, and values that are converted, are the careful reader's."""
-    assert make_plan((text,)).flat is None
+    assert make_plan((text,)).fast is None
 
 
 def test_no_name_of_the_writer_is_code() -> None:
@@ -185,5 +185,5 @@ def test_no_name_of_the_writer_is_code() -> None:
     hostile = record(("x" * 50, "string"), ("__import__", "long"))
     plan = make_plan((hostile,))
 
-    assert plan.flat is not None
-    assert "__import__" not in (*plan.flat.__code__.co_names, *plan.flat.__code__.co_consts)
+    assert plan.fast is not None
+    assert "__import__" not in (*plan.fast.__code__.co_names, *plan.fast.__code__.co_consts)
