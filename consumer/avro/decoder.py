@@ -2,13 +2,14 @@
 
 Every datum that cannot be read is poison with its reason, whatever its bytes: lengths are bounded
 by the value's own, depth by `safe_schema`. With a writer's schema in the settings every value is a
-bare datum, for its first bytes may look like a framing by chance; without one, see `framing`.
+bare datum, for its first bytes may look like a framing by chance, unless a header of the record
+names another; without one, see `framing`.
 """
 
 from __future__ import annotations
 
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeAlias, cast
 
 from fastavro import schemaless_reader
 
@@ -24,8 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from consumer.avro.framing import Mode, RegistryId, SchemaKey
     from consumer.avro.plan import Plan
-    from consumer.core.model import Event, Value
+    from consumer.core.model import Event, Headers, Value
 
     Raw: TypeAlias = dict[str, Any]  # whatever the writer's schema says
 
@@ -33,9 +35,9 @@ MAX_BYTES: Final = 1 << 20
 
 
 class Schemas(Protocol):
-    """Where the schemas of Confluent's framing come from: the registry."""
+    """Where the schemas come from that a registry knows."""
 
-    def schema(self, schema_id: int) -> tuple[str, ...]:
+    def schema(self, schema_id: RegistryId) -> tuple[str, ...]:
         """Return the schema of *schema_id* as JSON text, after those that it refers to.
 
         Raises:
@@ -44,13 +46,25 @@ class Schemas(Protocol):
         """
 
 
+class Reading(NamedTuple):
+    """How values are read."""
+
+    max_bytes: int = MAX_BYTES
+    """The largest value that is looked at."""
+    types: Mapping[str, str] = {}
+    """What the names of records mean besides Segment's own, see `shapes`."""
+    framing: Mode = "auto"
+    """What an id in front is, where its bytes do not tell."""
+
+
+_USUAL: Final = Reading()
+
+
 class Decoder:
     """Decodes values; remembers a plan for each schema, and that a schema is unusable.
 
     *registry*: None where the settings name none. *writer_schema*: a file, which makes every value
-    a bare datum. *schemas* and *more_schemas*: folders of the schemas of single-object framing.
-    *max_bytes*: the largest value that is looked at. *types*: what the names of records mean
-    besides Segment's own, see `shapes`.
+    a bare datum. *schemas* and *more_schemas*: folders of schemas that no registry is asked for.
 
     Raises:
         StartError: *writer_schema* or a file of *schemas* cannot be used.
@@ -63,19 +77,18 @@ class Decoder:
         writer_schema: Path | None,
         schemas: Path,
         more_schemas: Path | None = None,
-        max_bytes: int = MAX_BYTES,
-        types: Mapping[str, str] | None = None,
+        reading: Reading = _USUAL,
     ) -> None:
         self._registry = registry
         self._known = index(schemas, *([more_schemas] if more_schemas else []))
-        self._types = types or {}
+        self._max_bytes, self._types, self._framing = reading
         self._writer = None if writer_schema is None else _writer_plan(writer_schema, self._types)
-        self._max_bytes = max_bytes
-        self._plans: dict[bytes, Plan | Plans] = {}
-        self._unusable: dict[bytes, str] = {}
+        self._plans: dict[SchemaKey, Plan | Plans] = {}
+        self._usual: dict[bytes, Plan | Plans] = {}  # by Confluent's header, for speed
+        self._unusable: dict[SchemaKey, str] = {}
 
-    def __call__(self, value: bytes) -> Event:
-        """Return the event that *value* holds.
+    def __call__(self, value: bytes, headers: Headers | None = None) -> Event:
+        """Return the event that *value* holds, with a schema that the record's *headers* may name.
 
         Raises:
             PoisonError: it holds none; no other value is at fault.
@@ -86,64 +99,49 @@ class Decoder:
                 DeadLetterReason.TOO_LARGE,
                 f"expected at most {self._max_bytes} bytes, came {len(value)}",
             )
+        if headers and (key := framing.of_headers(headers)) is not None:
+            return _read(self._plan(key), value, 0)
         if self._writer is not None:
             return _read(self._writer, value, 0)
-        start = _header_bytes(value)
-        header = value[:start]
-        plan = self._plans.get(header) or self._make_plan(header)
-        return _read(plan, value, start)
+        plan = self._usual.get(value[: framing.CONFLUENT_BYTES])
+        if plan is not None:
+            return _read(plan, value, framing.CONFLUENT_BYTES)
+        framed = framing.split(value, self._framing, self._max_bytes)
+        plan = self._plan(framed.key)
+        if framed.start == framing.CONFLUENT_BYTES:
+            self._usual[value[: framing.CONFLUENT_BYTES]] = plan
+        return _read(plan, framed.value, framed.start)
 
-    def _make_plan(self, header: bytes) -> Plan | Plans:
-        _check_framing(header)
-        if (detail := self._unusable.get(header)) is not None:
+    def _plan(self, key: SchemaKey) -> Plan | Plans:
+        if (known := self._plans.get(key)) is not None:
+            return known
+        if (detail := self._unusable.get(key)) is not None:
             raise PoisonError(DeadLetterReason.UNUSABLE_SCHEMA, detail)
         try:
-            plan = self._plans[header] = make_plan(self._look_up(header), self._types)
+            plan = self._plans[key] = make_plan(self._look_up(key), self._types)
         except PoisonError as error:
             if error.reason is DeadLetterReason.UNUSABLE_SCHEMA:  # unknown ones may become known
-                self._unusable[header] = error.detail
+                self._unusable[key] = error.detail
             raise
         return plan
 
-    def _look_up(self, header: bytes) -> tuple[str, ...]:
-        if header.startswith(framing.SINGLE_OBJECT):
-            fingerprint = framing.fingerprint(header)
-            if (known := self._known.get(fingerprint)) is not None:
-                return (known,)
-            raise _unknown(
-                f"fingerprint {fingerprint.hex()} is of no known schema;"
-                " put the writer's into the folder that SEG_SCHEMAS__FOLDER names"
-            )
-        schema_id = framing.schema_id(header)
+    def _look_up(self, key: SchemaKey) -> tuple[str, ...]:
+        if isinstance(key, bytes | framing.GlueVersion):
+            return self._local(key)
         if self._registry is not None:
-            return self._registry.schema(schema_id)
+            return self._registry.schema(key)
         raise _unknown(
-            f"id {schema_id} is a schema registry's, and the settings name none:"
+            f"{framing.described(key)} is a schema registry's, and the settings name none:"
             " set SEG_SCHEMA_REGISTRY__URL"
         )
 
-
-def _check_framing(header: bytes) -> None:
-    if not header.startswith((framing.CONFLUENT, framing.SINGLE_OBJECT)):
-        raise PoisonError(
-            DeadLetterReason.UNKNOWN_FRAMING,
-            "expected 00 and a schema id (Confluent) or C3 01 and a fingerprint (single-object),"
-            f" came {_first_byte(header)}; for bare datums set SEG_SCHEMAS__WRITER to the file of"
-            " the writer's schema",
+    def _local(self, key: bytes | framing.GlueVersion) -> tuple[str, ...]:
+        if isinstance(key, bytes) and (known := self._known.get(key)) is not None:
+            return (known,)
+        raise _unknown(
+            f"{framing.described(key)} is of no known schema;"
+            " put the writer's into the folder that SEG_SCHEMAS__FOLDER names"
         )
-    if len(header) < _header_bytes(header):
-        raise _bad_avro(f"a whole framing, came {len(header)} bytes in all")
-
-
-def _header_bytes(value: bytes) -> int:
-    confluent = value[:1] == framing.CONFLUENT
-    return framing.CONFLUENT_BYTES if confluent else framing.SINGLE_OBJECT_BYTES
-
-
-def _first_byte(value: bytes) -> str:
-    if not value:
-        return "an empty value"
-    return "what looks like JSON text" if value[0] in b"{[" else f"the first byte {value[0]:02X}"
 
 
 def _read(plan: Plan | Plans, value: bytes, start: int) -> Event:

@@ -21,6 +21,7 @@ from consumer.settings.kinds import (
     Section,
     Text,
     TopicName,
+    TypesOfRecords,
     Url,
     variable,
 )
@@ -57,12 +58,19 @@ class SchemaRegistrySettings(Section):
 
 
 class SchemasSettings(Section):
-    """Avro without a registry."""
+    """How values are read."""
 
     writer: ReadableFile | None = None
     """The schema with which bare datums were written; without it they are dead letters."""
     folder: ReadableFolder | None = None
-    """A folder of schemas to know besides the packaged ones, for single-object framing."""
+    """A folder of schemas to know besides the packaged ones: for single-object framing, and for
+    AWS Glue's, where a file is named by the version's id (`<uuid>.avsc`)."""
+    framing: Literal["auto", "confluent", "apicurio_global", "apicurio_content"] = "auto"
+    """What an id before a datum is: of 4 bytes Confluent's, of 8 Apicurio's global id (`auto`);
+    always Confluent's; or Apicurio's of 4 or 8 bytes. A record's headers tell by themselves."""
+    types: TypesOfRecords = Field(default={})
+    """What a record without a field `type` is, by its name, besides Segment's own names: a type of
+    call, or the name of a track event, such as `{"ShopOrder": "Order Completed"}`."""
     max_bytes: Annotated[int, Field(ge=1, le=1_073_741_824)] = 1_048_576
     """The largest value that is decoded; a larger one is a dead letter."""
 
