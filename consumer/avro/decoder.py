@@ -136,7 +136,7 @@ class Decoder:
         )
 
     def _local(self, key: bytes | framing.GlueVersion) -> tuple[str, ...]:
-        if isinstance(key, bytes) and (known := self._known.get(key)) is not None:
+        if (known := self._known.get(key)) is not None:
             return (known,)
         raise _unknown(
             f"{framing.described(key)} is of no known schema;"

@@ -91,7 +91,13 @@ TEXT: Final[Reads] = {
 }
 IGNORED: Final = VALUE | {"int": "while value[at] > 127: at += 1\nat += 1\n", "bytes": _SIZE}
 
-_CONVERTED: Final = {"int": _LONG, "long": _LONG, "float": _FLOAT, "fixed": _FIXED}
+_CONVERTED: Final = {
+    "int": _LONG,
+    "long": _LONG,
+    "float": _FLOAT,
+    "bytes": _BYTES,
+    "fixed": _FIXED,
+}
 """How a value is read that a function of `values` converts then."""
 
 MAX_TYPES: Final = 1_000

@@ -61,8 +61,8 @@ def branches(schema: Schema) -> list[Schema]:
 def implied(name: str, types: Mapping[str, str]) -> dict[str, str]:
     """Return what a record's *name* says of an event; empty where it says nothing.
 
-    *types* has, by the names of records, a type of Segment's or the name of a track event. Case and
-    underscores do not count.
+    *types* has, by the names of records, a type of Segment's or the name of a track event. Case,
+    underscores and spaces do not count.
     """
     meant = {_bare(known): it for known, it in (*zip(TYPES, TYPES, strict=True), *types.items())}
     it = meant.get(_bare(name))
@@ -72,4 +72,4 @@ def implied(name: str, types: Mapping[str, str]) -> dict[str, str]:
 
 
 def _bare(name: str) -> str:
-    return name.replace("_", "").casefold()
+    return name.replace("_", "").replace(" ", "").casefold()
