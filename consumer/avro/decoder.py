@@ -42,6 +42,7 @@ class Schemas(Protocol):
 
         Raises:
             PoisonError: UNKNOWN_SCHEMA, UNUSABLE_SCHEMA.
+            PendingError: it is not here yet; ask again.
             UnavailableError: the registry does not answer as one.
         """
 
@@ -92,6 +93,7 @@ class Decoder:
 
         Raises:
             PoisonError: it holds none; no other value is at fault.
+            PendingError: its schema is being looked up; ask again.
             UnavailableError: the registry does not answer; the value may be good.
         """
         if len(value) > self._max_bytes:
@@ -111,6 +113,18 @@ class Decoder:
         if framed.start == framing.CONFLUENT_BYTES:
             self._usual[value[: framing.CONFLUENT_BYTES]] = plan
         return _read(plan, framed.value, framed.start)
+
+    def missing_schema(self, value: bytes, headers: Headers | None = None) -> RegistryId | None:
+        """Return what the registry must be asked for before *value* can be read, if anything."""
+        try:
+            key: SchemaKey | None = framing.of_headers(headers) if headers else None
+            if key is None and self._writer is None:
+                key = framing.split(value, self._framing, self._max_bytes).key
+        except PoisonError:
+            return None  # `__call__` has the words for it
+        if key is None or isinstance(key, bytes | framing.GlueVersion) or key in self._plans:
+            return None
+        return key
 
     def _plan(self, key: SchemaKey) -> Plan | Plans:
         if (known := self._plans.get(key)) is not None:

@@ -24,7 +24,7 @@ from tests.avro.samples import CANONICAL_TEXT, Registered, decoder
 
 if TYPE_CHECKING:
     from consumer.avro.framing import Mode
-    from consumer.core.model import Event
+    from consumer.core.model import Event, Headers
 
 FOREIGN = Path(__file__).parent / "foreign"
 WRITTEN = sorted((FOREIGN / "written").glob("*.json"))
@@ -147,7 +147,7 @@ def test_a_vendors_framing(case: dict[str, Any], tmp_path: Path) -> None:
         more_schemas=tmp_path,
         reading=Reading(framing=MODES.get(case["name"], "auto")),
     )
-    headers = [(name, bytes.fromhex(value)) for name, value in case["headers"]]
+    headers: Headers = [(name, bytes.fromhex(value)) for name, value in case["headers"]]
 
     event = decode(bytes.fromhex(case["value"]), headers)
 
