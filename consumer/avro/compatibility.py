@@ -19,7 +19,7 @@ from consumer.core.errors import PoisonError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from consumer.avro.safe_schema import Schema
+    from consumer.avro.nodes import Schema
     from consumer.avro.shapes import Shape
     from consumer.core.model import Event
 

@@ -16,7 +16,7 @@ from consumer.avro.safe_schema import MAX_BRANCHES
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from consumer.avro.numbers import Node
+    from consumer.avro.nodes import Node
 
 _LONG_FROM_BYTE: Final = """
 size = value[at]; at += 1

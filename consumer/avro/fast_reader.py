@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from consumer.avro.fast_code import Reads
-    from consumer.avro.numbers import Node
+    from consumer.avro.nodes import Node
     from consumer.core.model import Event
 
     FastReader: TypeAlias = Callable[[bytes, int], Event]

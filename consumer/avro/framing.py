@@ -123,15 +123,15 @@ def described(key: SchemaKey) -> str:
     """Return *key* as people write it."""
     match key:
         case bytes():
-            return f"the fingerprint {key.hex()}"
+            return f"fingerprint {key.hex()}"
         case UUID():
-            return f"the GUID {key}"
+            return f"GUID {key}"
         case GlobalId(number):
-            return f"the global id {number}"
+            return f"global id {number}"
         case GlueVersion(uuid):
-            return f"the version {uuid} of AWS Glue"
+            return f"version {uuid} of AWS Glue"
         case _:
-            return f"the id {key}"
+            return f"id {key}"
 
 
 def split(value: bytes, mode: Mode, max_bytes: int) -> Framed:

@@ -9,20 +9,16 @@ import math
 import struct
 from decimal import Context, Decimal
 from io import BytesIO
-from typing import TYPE_CHECKING, Final, TypeAlias, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from fastavro import parse_schema, schemaless_reader
 
+from consumer.avro.nodes import FIELD
 from consumer.core.errors import DeadLetterReason, PoisonError
 
 if TYPE_CHECKING:
+    from consumer.avro.nodes import Node
     from consumer.core.model import Value
-
-Node: TypeAlias = "dict[str | int, object]"
-"""A node of a reading schema, see `plan`."""
-
-FIELD: Final = "seg-field"
-"""The key under which a node keeps the name of its field, for the texts of errors."""
 
 _DECIMAL_MAX_BYTES: Final = 128
 """Far more digits than any price, few enough to convert in a microsecond."""

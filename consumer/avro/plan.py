@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from consumer.avro.fast_reader import FastReader
-    from consumer.avro.numbers import Node
-    from consumer.avro.safe_schema import Converter, Schema
+    from consumer.avro.nodes import Node, Schema
+    from consumer.avro.safe_schema import Converter
     from consumer.avro.shapes import Shape
 
 INSTANTS: Final = frozenset({"timestamp", "originalTimestamp", "sentAt", "receivedAt"})

@@ -16,7 +16,7 @@ from consumer.avro.writers import logical_type
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from consumer.avro.safe_schema import Schema
+    from consumer.avro.nodes import Schema
 
 _WORDS: Final = {
     "boolean": "true or false",

@@ -82,6 +82,8 @@ class Answer(NamedTuple):
     status: int
     body: Object | None
     """None where it is no JSON object, or too long."""
+    text: bytes
+    """The same as it came; empty where it is too long."""
 
 
 T = TypeVar("T")
@@ -217,9 +219,9 @@ class Rest:
         tunnel_status = int(curl.getinfo(pycurl.HTTP_CONNECTCODE))
         curl.close()
         if failure is None:
-            came = _judged(self._access.url, status, _object(b"".join(body)))
+            came = _judged(self._access.url, status, b"".join(body))
         elif failure[0] == pycurl.E_FILESIZE_EXCEEDED:
-            came = _judged(self._access.url, status, None)
+            came = _judged(self._access.url, status, b"")
         else:
             came = _no_answer(self._access.url, tunnel_status, *failure)
         self._go_on(talk, came)
@@ -263,7 +265,7 @@ def _headers(access: Access) -> list[bytes]:
     return [header.encode() for header in headers]
 
 
-def _judged(url: str, status: int, body: Object | None) -> Answer | UnavailableError:
+def _judged(url: str, status: int, text: bytes) -> Answer | UnavailableError:
     """Return the answer, or what the registry at *url* says about itself with it."""
     match status:
         case 401:
@@ -277,7 +279,7 @@ def _judged(url: str, status: int, body: Object | None) -> Answer | UnavailableE
             return _unavailable(url, f"is busy, with status {status}", "its log")
         case 502 | 503 | 504:
             return _unavailable(url, f"is out of order, with status {status}", "its log")
-    return Answer(status, body)
+    return Answer(status, _object(text), text)
 
 
 def _no_answer(url: str, tunnel_status: int, number: int, text: str) -> UnavailableError:

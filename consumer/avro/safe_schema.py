@@ -16,9 +16,10 @@ A name becomes the node of the type that it names, one for each level, shared by
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, TypeAlias, cast
+from typing import TYPE_CHECKING, Final, cast
 
-from consumer.avro.numbers import FIELD, MAX_SCALE
+from consumer.avro.nodes import FIELD
+from consumer.avro.numbers import MAX_SCALE
 from consumer.avro.values import TOO_DEEP, as_is, as_value
 from consumer.avro.writers import logical_type, scale_of
 from consumer.core.errors import DeadLetterReason, PoisonError
@@ -26,12 +27,9 @@ from consumer.core.errors import DeadLetterReason, PoisonError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from consumer.avro.numbers import Node
+    from consumer.avro.nodes import Node, Schema
 
     Converter = Callable[[str, str], str | None]
-
-Schema: TypeAlias = "str | int | list[Schema] | dict[str, Schema]"
-"""A schema as fastavro parsed it: names are full and known, required keys are there."""
 
 MAX_LEVELS: Final = 100
 """Types within types that are read: some 30 objects within objects where JSON is modelled in Avro.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from fastavro.types import NamedSchemas
 
-    from consumer.avro.safe_schema import Schema
+    from consumer.avro.nodes import Schema
 
 _WORDS: Final = frozenset({"record", "enum", "array", "map", "fixed", "error", "union"})
 """Words that begin a type and are none by themselves."""

@@ -19,7 +19,7 @@ from consumer.avro.safe_schema import fields_of, resolved
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from consumer.avro.safe_schema import Schema
+    from consumer.avro.nodes import Schema
 
 TYPES: Final = frozenset({"alias", "group", "identify", "page", "screen", "track"})
 """Segment's types of call."""

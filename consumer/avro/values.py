@@ -28,7 +28,8 @@ from typing import TYPE_CHECKING, Final
 import orjson
 from fastavro.read import LOGICAL_READERS
 
-from consumer.avro.numbers import FIELD, Node, big_decimal, decimal, finite, shortest
+from consumer.avro.nodes import FIELD, Node
+from consumer.avro.numbers import big_decimal, decimal, finite, shortest
 from consumer.core.errors import DeadLetterReason, PoisonError
 
 if TYPE_CHECKING:
