@@ -69,9 +69,7 @@ def lookups_of(
     return Lookups(access, clock, observe=tally.registry_lookup_seconds.observe, log=log)
 
 
-def expecting(
-    decoder: Decoder, lookups: Lookups | None
-) -> Callable[[bytes, Headers | None], None]:
+def expecting(decoder: Decoder, lookups: Lookups | None) -> Callable[[bytes, Headers | None], None]:
     """Return what begins to look up the schema that *decoder* will need for a value."""
 
     def expect(value: bytes, headers: Headers | None) -> None:

@@ -16,7 +16,14 @@ from consumer.flow.storm import StormGuard
 from consumer.kafka.dead_letters import KafkaDeadLetters
 from consumer.kafka.source import LIBRARY_VERSION, KafkaSource
 from consumer.program.gauges import Gauged
-from consumer.program.reading import decoder_of, expecting, lookups_of, secret, system_ca_file, translator_of
+from consumer.program.reading import (
+    decoder_of,
+    expecting,
+    lookups_of,
+    secret,
+    system_ca_file,
+    translator_of,
+)
 from consumer.seg.breaker import Breaker
 from consumer.seg.client import Client, ClientOptions
 from consumer.seg.delivery import Delivery
