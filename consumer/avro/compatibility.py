@@ -7,7 +7,7 @@ be read costs itself alone; a problem costs every event of its record.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from consumer.avro import read_as
 from consumer.avro.plan import FIELDS, OBJECTS, canonical, converter
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from consumer.avro.nodes import Schema
     from consumer.avro.shapes import Shape
     from consumer.core.model import Event
+
+
+_TYPE: Final = frozenset({"string", "enum"})
 
 
 class FieldState(StrEnum):
@@ -118,14 +121,16 @@ class _Record:
         if name not in FIELDS:
             return self._report(name, FieldState.IGNORED, "")
         words, unfit = read_as.of_field(name, kind, self._named)
-        if name == "type" and not self._rewriter.kinds(kind) & {"string", "enum"}:
-            return self._report(name, FieldState.PROBLEM, f"expected text, came {_list(unfit)}")
+        kinds = self._rewriter.kinds(kind)
+        if name == "type" and not kinds & _TYPE:
+            wrong = f"expected {_list(sorted(_TYPE))}, came {_list(sorted(kinds))}"
+            return self._report(name, FieldState.PROBLEM, wrong)
         parts = [f"read as {' or '.join(words)}"] if words else []
         if unfit:
             parts.append(f"values of {_list(unfit)} are left out")
         if self._written[name] != name:
             parts.append(f"written as {self._written[name]}")
-        if name == "type" and "null" in self._rewriter.kinds(kind):
+        if name == "type" and "null" in kinds:
             parts.append("a record in which it is null is a dead letter")
         state = FieldState.OK if words or not unfit else FieldState.LEFT_OUT
         return self._report(name, state, "; ".join(parts))

@@ -84,8 +84,10 @@ def access_of(settings: SchemaRegistrySettings) -> Access | None:
     """Return the way to the schema registry; None where the settings name none."""
     if settings.url is None:
         return None
+    url, *others = (text.strip() for text in settings.url.split(","))
     return Access(
-        url=settings.url,
+        url=url,
+        others=tuple(others),
         user=settings.username,
         password=secret(settings.password),
         token=secret(settings.bearer_token),
@@ -93,7 +95,7 @@ def access_of(settings: SchemaRegistrySettings) -> Access | None:
         cert_file=_path(settings.certificate_file),
         key_file=_path(settings.key_file),
         proxy=settings.proxy,
-        direct=is_this_machine(settings.url),
+        direct=all(map(is_this_machine, (url, *others))),
         connect_timeout_s=settings.connect_timeout_s,
         timeout_s=settings.timeout_s,
     )

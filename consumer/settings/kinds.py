@@ -136,6 +136,11 @@ WebsiteId = Annotated[
 ]
 
 Url = Annotated[str, _fits(_is_url), Expected("an http or https URL without a user name")]
+Urls = Annotated[
+    str,
+    _fits(lambda text: all(_is_url(url.strip()) for url in text.split(","))),
+    Expected("an http or https URL without a user name, or several separated by commas"),
+]
 SecureUrl = Annotated[
     Url,
     _fits(_keeps_secrets),

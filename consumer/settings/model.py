@@ -23,6 +23,7 @@ from consumer.settings.kinds import (
     TopicName,
     TypesOfRecords,
     Url,
+    Urls,
     variable,
 )
 from consumer.settings.rules import at_least, instead_of, together_with
@@ -34,8 +35,9 @@ _EMPTY = Field(default={}, validate_default=True)
 class SchemaRegistrySettings(Section):
     """Where writer schemas of Confluent-framed records are looked up."""
 
-    url: Url | None = None
-    """The registry; without it Confluent's framing cannot be read."""
+    url: Urls | None = None
+    """The registry, with Confluent's API; without it no id in front of a datum, or in a header,
+    says anything. Of several addresses of one registry the next is asked when one fails."""
     username: Text | None = None
     """The user name, for a registry that asks for one."""
     password: Annotated[Secret | None, together_with("username")] = None
