@@ -8,6 +8,7 @@ names another; without one, see `framing`.
 
 from __future__ import annotations
 
+import math
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeAlias, cast
 
@@ -210,38 +211,31 @@ def _check_end(value: bytes, end: int) -> None:
 
 
 def _tidy(plan: Plan, event: Raw) -> None:
-    """Give the fields of *event* the types that `Event` promises."""
+    """Give the fields of *event* the types that `Event` promises; what cannot be is absent."""
     for name in plan.ignored:
         del event[name]
     for name in plan.objects:
         value = event[name]
-        if value is not None and type(value) is not dict:
-            event[name] = open_object(value, name)
+        if type(value) is not dict:
+            event[name] = open_object(value, name) if isinstance(value, bytes | str) else None
     for name in plan.texts:
-        event[name] = _as_text(event[name], name)
+        event[name] = _as_text(event[name])
     for name in plan.instants:
-        _check_instant(event[name], name)
+        event[name] = _as_instant(event[name])
     if event["type"] is None:
-        raise PoisonError(DeadLetterReason.BAD_ENVELOPE, "type: expected text, came null")
+        raise PoisonError(DeadLetterReason.BAD_ENVELOPE, "type: expected text, came none")
 
 
-def _as_text(value: Value, name: str) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    if isinstance(value, int) and not isinstance(value, bool):
+def _as_text(value: Value) -> str | None:
+    if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
-    raise PoisonError(
-        DeadLetterReason.BAD_ENVELOPE,
-        f"{name}: expected text or an integer, came {type(value).__name__}",
-    )
+    return value if isinstance(value, str) else None
 
 
-def _check_instant(value: Value, name: str) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | str | None):
-        raise PoisonError(
-            DeadLetterReason.BAD_ENVELOPE,
-            f"{name}: expected milliseconds or text, came {type(value).__name__}",
-        )
+def _as_instant(value: Value) -> int | str | None:
+    if isinstance(value, float):
+        return int(value) if math.isfinite(value) else None
+    return value if isinstance(value, int | str) and not isinstance(value, bool) else None
 
 
 def _bad_avro(expected: str) -> PoisonError:

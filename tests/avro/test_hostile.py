@@ -97,11 +97,7 @@ def damaged(draw: st.DrawFn) -> bytes:
 @pytest.mark.parametrize("value", VALUES)
 def test_the_seeds_are_good(value: bytes) -> None:
     """What the fuzzing damages can be read before."""
-    if value[4] == 4:  # it also has a context of the wrong type
-        with pytest.raises(PoisonError, match="bad_envelope: context"):
-            decoder(Registered(SCHEMAS))(value)
-    else:
-        assert decoder(Registered(SCHEMAS))(value)["type"] == "track"
+    assert decoder(Registered(SCHEMAS))(value)["type"] == "track"
 
 
 @given(damaged() | st.binary(max_size=200).map(lambda value: confluent(1) + value) | st.binary())

@@ -13,8 +13,12 @@ from consumer.avro.compatibility import FieldReport, FieldState, check, readable
 from consumer.avro.encoder import Encoder
 from consumer.avro.schemas import folder
 from consumer.cli import cli
+from consumer.commands.loading import NEEDS_NO_SEG
 from consumer.core.errors import DeadLetterReason, PoisonError
 from consumer.core.model import Ignored
+from consumer.kafka.embedded import CONFIG, EmbeddedBroker
+from consumer.kafka.produce import Outgoing, TopicProducer
+from consumer.settings import load
 from consumer.translate import Translator
 from tests.avro.registry_stub import RegistryStub, running
 
@@ -22,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from consumer.core.model import Event
+    from consumer.core.model import Event, Object
 
 
 @pytest.fixture(name="stub")
@@ -80,7 +84,7 @@ class TestFields:
         [
             ("userId", "boolean"),
             ("userId", {"type": "map", "values": "string"}),
-            ("timestamp", "double"),
+            ("timestamp", "boolean"),
             ("properties", "int"),
             ("properties", {"type": "array", "items": "string"}),
         ],
@@ -96,14 +100,16 @@ class TestFields:
 
     def test_a_branch_that_is_left_out(self) -> None:
         """One branch of a union that cannot be read is told beside the others."""
-        found = report("timestamp", schema(timestamp=["null", "string", "double"]))
+        found = report("timestamp", schema(timestamp=["null", "string", "boolean"]))
 
         assert found.state is FieldState.OK
-        assert found.detail == "read as a time as text, or as digits; values of double are left out"
+        assert (
+            found.detail == "read as a time as text, or as digits; values of boolean are left out"
+        )
 
-    @pytest.mark.parametrize("symbols", [["TRACK", "delete"], ["Identify"], ["page", "track"]])
+    @pytest.mark.parametrize("symbols", [["track", "delete"], ["identify"], ["page", "track"]])
     def test_an_enum_with_a_type_of_segments(self, symbols: list[str]) -> None:
-        """In any case of letters."""
+        """One is enough: the others are ignored."""
         kind = {"type": "enum", "name": "Kind", "symbols": symbols}
 
         assert readable(check([schema(type=kind, event="string")], delivers=delivers))
@@ -257,6 +263,65 @@ class TestCheck:
     def test_a_file_or_an_id_or_a_topic(self, arguments: list[str]) -> None:
         """None or both is wrong usage."""
         assert run("check", *arguments).exit_code == 2
+
+
+@pytest.mark.broker
+class TestTopic:
+    """What becomes of a topic's newest records, by the very stages that they go through."""
+
+    def test_the_newest_of_each_partition(self) -> None:
+        """Ten of each are counted by their outcome; no value of them is shown."""
+        call: Object = {"type": "page", "userId": "jane@example.com"}
+        good, other = Encoder()(call), Encoder()(call | {"type": "screen"})
+        values = [b"older"] * 3 + [good] * 7 + [other, b"{}", None]
+        with EmbeddedBroker() as broker:
+            broker.create_topic("events", 1)
+            done = run("check", "--json", "--topic", "events", env=_filled(broker, values))
+
+        told = orjson.loads(done.stdout)["topic"]
+        assert done.exit_code == 0
+        assert {name: told[name] for name in ("records", "delivered", "ignored")} == {
+            "records": 10,
+            "delivered": 7,
+            "ignored": {"unsupported_type": 1, "tombstone": 1},
+        }
+        assert [text.partition(":")[0] for text in told["dead_lettered"]] == ["unknown_framing"]
+        assert "jane" not in done.stdout
+
+    def test_of_which_none_would_be_delivered(self) -> None:
+        """Exit code 1, though the schema in the file is fine; the reason is in the table."""
+        with EmbeddedBroker() as broker:
+            broker.create_topic("events", 1)
+            env = _filled(broker, [b"{}"]) | {"COLUMNS": "200"}
+            path = str(folder() / "segment_event.avsc")
+            done = run("check", path, "--topic", "events", env=env)
+
+        assert done.exit_code == 1
+        assert "messageId" in done.stdout
+        assert "what looks like JSON text" in done.stdout
+
+    def test_that_is_empty(self) -> None:
+        """Nothing speaks against it yet."""
+        with EmbeddedBroker() as broker:
+            broker.create_topic("events", 1)
+            done = run("check", "--topic", "events", env=_filled(broker, []))
+
+        assert done.exit_code == 0
+
+
+def _filled(broker: EmbeddedBroker, values: list[bytes | None]) -> dict[str, str]:
+    """Write *values* to the topic `events`; return the settings that lead to it."""
+    env = {
+        "SEG_KAFKA__BOOTSTRAP_SERVERS": broker.bootstrap,
+        "SEG_KAFKA__TOPICS": "events",
+        "SEG_KAFKA__CONFIG": orjson.dumps(CONFIG).decode(),
+    }
+    settings = load(env=env | NEEDS_NO_SEG)
+    producer = TopicProducer(settings.kafka, "events")
+    for value in values:
+        producer.put(Outgoing(b"k", value))
+    producer.close()
+    return env
 
 
 class TestRegister:
