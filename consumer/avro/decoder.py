@@ -153,9 +153,10 @@ class Decoder:
     def _local(self, key: bytes | framing.GlueVersion) -> tuple[str, ...]:
         if (known := self._known.get(key)) is not None:
             return (known,)
+        name = "" if isinstance(key, bytes) else f" as {key.uuid}.avsc"
         raise _unknown(
             f"{framing.described(key)} is of no known schema;"
-            " put the writer's into the folder that SEG_SCHEMAS__FOLDER names"
+            f" put the writer's{name} into the folder that SEG_SCHEMAS__FOLDER names"
         )
 
 

@@ -138,6 +138,14 @@ class TestFramings:
         assert error.reason is DeadLetterReason.UNKNOWN_SCHEMA
         assert "0011223344556677" in error.detail
 
+    def test_unknown_version_of_glue(self) -> None:
+        """A version of AWS Glue's without a file is poison, and the text says what to call it."""
+        version = UUID("b7b4a7f0-9c96-4e4a-a687-fb5de9ef0c63")
+        error = poison(decoder(), b"\x03\x00" + version.bytes + GOLDEN)
+
+        assert error.reason is DeadLetterReason.UNKNOWN_SCHEMA
+        assert f"as {version}.avsc into the folder that SEG_SCHEMAS__FOLDER" in error.detail
+
     def test_no_registry(self) -> None:
         """A schema id without a registry is poison, and the text names the setting."""
         error = poison(decoder(), confluent(5) + GOLDEN)
