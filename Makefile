@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PYTHON ?=
 
 .PHONY: ready help setup demo test test-fast test-pythons lint bench bench-memory soak \
-	kafka-up kafka-down chart-tools chart-test dashboards docs format lock clean
+	kafka-up kafka-down chart-tools chart-test image-test cluster-test dashboards docs format lock clean
 
 ready:
 	@sh requirements/environment.sh "$(VENV)" "$(PYTHON)"
@@ -57,6 +57,15 @@ chart-tools: ready ## Fetch helm, the schema checkers and Prometheus into .tools
 
 chart-test: chart-tools ## Check the chart, the image, the compose file, the rules and the dashboards.
 	@$(BIN)/python -m pytest tests/chart tests/monitoring
+
+OWN := unshare --net --pid --mount --fork --kill-child --mount-proc
+
+image-test: ready ## Build the image with buildah and run it with runc (needs root).
+	@SEG_TEST_IMAGE=1 $(BIN)/python -m pytest tests/image -rsP
+
+cluster-test: ready ## Walk a release's life on a cluster: KUBECONFIG's, or one of its own (needs root).
+	@$(BIN)/python -m tests.cluster.prepare
+	@$(if $(KUBECONFIG),,$(OWN)) $(BIN)/python -m pytest tests/cluster -x -rsP
 
 dashboards: ready ## Make the Grafana dashboards anew.
 	@$(BIN)/python -m deploy.grafana

@@ -22,7 +22,7 @@ from consumer.core.errors import ConsumerError, SettingsError
 
 COMMANDS = (
     "run", "demo", "translate", "config", "doctor", "produce", "schemas", "dead-letters", "sandbox",
-    "top",
+    "top", "alive",
 )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from consumer.core.checkpoint import decode, encode
 from consumer.core.lanes import Task
 from consumer.core.model import Partition, Record, SegCall, Tenure, bytes_of
+from consumer.core.ports import Extent
 from consumer.seg.answers import Answer
 
 if TYPE_CHECKING:
@@ -61,10 +62,16 @@ class FakeClock:
 
     def __init__(self) -> None:
         self.now_s = 0.0
+        self.suspended_s = 0.0
+        """How long the machine was suspended until now."""
 
     def monotonic_s(self) -> float:
         """Return the seconds that were told."""
         return self.now_s
+
+    def boottime_s(self) -> float:
+        """Return them, and those in which the machine was suspended."""
+        return self.now_s + self.suspended_s
 
     def wall_s(self) -> float:
         """Return noon and the seconds that were told."""
@@ -184,9 +191,10 @@ class FakeSource:
         for tenure in tenures:
             tenure.pauses.discard(reason)
 
-    def end_offsets(self) -> dict[Partition, int]:
-        """Return the end of each owned partition that has a record."""
-        return {p: self.log[p][-1].offset + 1 for p in self.owned if self.log.get(p)}
+    def extents(self) -> dict[Partition, Extent]:
+        """Return where reading is, and the end of each owned partition that has a record."""
+        ends = {p: self.log[p][-1].offset + 1 for p in self.owned if self.log.get(p)}
+        return {p: Extent(self._next[p], ends.get(p)) for p in self.owned}
 
     def _stored(self, partition: Partition) -> Checkpoint | None:
         stored = self.stored.get(partition)
@@ -269,6 +277,7 @@ class FakeSender:
     def __init__(self, clock: FakeClock, seg: Callable[[bytes], Answer | None] = take_all) -> None:
         self._clock = clock
         self._under_way: list[Request] = []
+        self.send_until_s = 0.0
         self.seg = seg
         self.requests: list[Request] = []
         """All that were ever started."""

@@ -8,14 +8,20 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 import orjson
 import structlog
 
-from consumer.core.errors import DeadLetterReason, PendingError, PoisonError, UnavailableError
+from consumer.core.errors import (
+    DeadLetterReason,
+    MisconfiguredError,
+    PendingError,
+    PoisonError,
+    UnavailableError,
+)
 from consumer.core.lanes import Lanes
 from consumer.flow.assignment import Assignment
 from consumer.flow.backpressure import Backpressure, Bounds
+from consumer.flow.letters import Letters
 from consumer.flow.outcomes import Outcomes
 from consumer.flow.pipeline import Pipeline, Stages
 from consumer.flow.rebalance import Rebalance
-from consumer.flow.storm import StormGuard
 from consumer.observe.metrics import Tally
 from consumer.program.wiring import LANE_OF
 from consumer.seg.breaker import Breaker
@@ -37,6 +43,7 @@ POLICY = RetryPolicy(
 )
 PROBE_S = 30.0
 DRAIN_S = 25.0
+LEASE_S = 10.0
 
 
 class Setup(NamedTuple):
@@ -84,17 +91,12 @@ class Member:
             clock=clock,
             random=chance,
         )
-        self.assignment = Assignment(self.source, 1.0, self.tally, clock)
+        self.assignment = Assignment(self.source, LEASE_S, self.tally, clock)
         backpressure = Backpressure(self.source, setup.bounds)
-        outcomes = Outcomes(
-            self.assignment,
-            self.delivery,
-            self.letters,
-            StormGuard(setup.storm_limit),
-            tally=self.tally,
-            clock=clock,
-            log=log,
+        letters = Letters(
+            self.letters, self.delivery.breaker, setup.storm_limit, clock=clock, log=log
         )
+        outcomes = Outcomes(self.assignment, self.delivery, letters, tally=self.tally, clock=clock)
         stages = Stages(
             source=self.source,
             decode=self._decode,
@@ -103,11 +105,10 @@ class Member:
             lane_of=LANE_OF[setup.ordering],
             lanes=self.lanes,
             delivery=self.delivery,
-            dead_letters=self.letters,
+            letters=letters,
             outcomes=outcomes,
             assignment=self.assignment,
             backpressure=backpressure,
-            unreadable=StormGuard(setup.storm_limit),
         )
         self.pipeline = Pipeline(
             stages,
@@ -157,12 +158,17 @@ class Member:
             raise UnavailableError("schema_registry", "it does not answer")
         if value in self.looked_up:
             raise PendingError("schema_registry", "it is being looked up")
-        if value == POISON:
+        if value.startswith(POISON):
             raise PoisonError(DeadLetterReason.BAD_AVRO, "expected a datum, came poison")
+        if value.startswith(UNSET):
+            text = "no registry: set SEG_SCHEMA_REGISTRY__URL"
+            raise MisconfiguredError(DeadLetterReason.UNKNOWN_SCHEMA, text)
         return cast("Event", orjson.loads(value))
 
 
 POISON = b"poison"
+UNSET = b"unset"
+"""What cannot be read for want of a setting."""
 
 
 def page(offset: int, *, user: str = "u-1", title: str = "Shop") -> bytes:

@@ -413,7 +413,7 @@ class TestPassthrough:
         [
             ("enable.auto.commit", "an offset is committed only when"),
             ("enable.auto.offset.store", "an offset is committed only when"),
-            ("auto.commit.interval.ms", "see SEG_KAFKA__COMMIT_INTERVAL_S"),
+            ("auto.commit.interval.ms", "committed only when all before it are finished"),
             ("group.id", "use SEG_KAFKA__GROUP_ID for it"),
             ("metadata.broker.list", "use SEG_KAFKA__BOOTSTRAP_SERVERS for it"),
             ("auto.offset.reset", "use SEG_KAFKA__AUTO_OFFSET_RESET for it"),

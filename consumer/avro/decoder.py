@@ -12,6 +12,7 @@ import math
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeAlias, cast
 
+import orjson
 from fastavro import schemaless_reader
 
 from consumer.avro import framing
@@ -20,7 +21,7 @@ from consumer.avro.plan import NOTHING, Plans, make_plan
 from consumer.avro.schemas import index, read
 from consumer.avro.shapes import AFTER
 from consumer.avro.values import open_object
-from consumer.core.errors import DeadLetterReason, PoisonError, StartError
+from consumer.core.errors import DeadLetterReason, MisconfiguredError, PoisonError, StartError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -94,6 +95,7 @@ class Decoder:
 
         Raises:
             PoisonError: it holds none; no other value is at fault.
+            MisconfiguredError: it holds none as the settings are.
             PendingError: its schema is being looked up; ask again.
             UnavailableError: the registry does not answer; the value may be good.
         """
@@ -105,7 +107,7 @@ class Decoder:
         if headers and (key := framing.of_headers(headers)) is not None:
             return _read(self._plan(key), value, 0)
         if self._writer is not None:
-            return _read(self._writer, value, 0)
+            return _read_bare(self._writer, value)
         plan = self._usual.get(value[: framing.CONFLUENT_BYTES])
         if plan is not None:
             return _read(plan, value, framing.CONFLUENT_BYTES)
@@ -158,6 +160,29 @@ class Decoder:
             f"{framing.described(key)} is of no known schema;"
             f" put the writer's{name} into the folder that SEG_SCHEMAS__FOLDER names"
         )
+
+
+def _read_bare(plan: Plan | Plans, value: bytes) -> Event:
+    """Return the event of a bare datum; one that looks like none blames the setting."""
+    try:
+        return _read(plan, value, 0)
+    except PoisonError as error:
+        if _looks_like_json(value):
+            looks = "JSON text"
+        elif value.startswith(framing.SINGLE_OBJECT):
+            looks = "a single object, which names its schema"
+        else:
+            raise
+        raise MisconfiguredError(
+            error.reason, f"{error.detail}; it looks like {looks}: see SEG_SCHEMAS__WRITER"
+        ) from None
+
+
+def _looks_like_json(value: bytes) -> bool:
+    try:
+        return bool(value) and value[0] in framing.JSON_BEGINS and orjson.loads(value) is not None
+    except orjson.JSONDecodeError:
+        return False
 
 
 def _read(plan: Plan | Plans, value: bytes, start: int) -> Event:
@@ -243,8 +268,8 @@ def _bad_avro(expected: str) -> PoisonError:
     return PoisonError(DeadLetterReason.BAD_AVRO, f"expected {expected}")
 
 
-def _unknown(detail: str) -> PoisonError:
-    return PoisonError(DeadLetterReason.UNKNOWN_SCHEMA, detail)
+def _unknown(detail: str) -> MisconfiguredError:
+    return MisconfiguredError(DeadLetterReason.UNKNOWN_SCHEMA, detail)
 
 
 def _writer_plan(path: Path, types: Mapping[str, str]) -> Plan | Plans:

@@ -22,7 +22,7 @@ import zlib
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 from uuid import UUID
 
-from consumer.core.errors import DeadLetterReason, PoisonError
+from consumer.core.errors import DeadLetterReason, MisconfiguredError, PoisonError
 
 if TYPE_CHECKING:
     from consumer.core.model import Headers
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 CONFLUENT: Final = b"\x00"
 CONFLUENT_BYTES: Final = 5
 SINGLE_OBJECT: Final = b"\xc3\x01"
+SINGLE_OBJECT_BYTES: Final = 10
+JSON_BEGINS: Final = b"{["
 
 Mode: TypeAlias = Literal["auto", "confluent", "apicurio_global", "apicurio_content"]
 """What an id in front is: Confluent's or, of 8 bytes, Apicurio's global id (`auto`); Confluent's of
@@ -66,7 +68,6 @@ _CONFLUENT_HEADER: Final = struct.Struct(">bI")
 _GUID: Final = b"\x01"
 _GLUE: Final = {b"\x03\x00": False, b"\x03\x05": True}
 _GLUE_BYTES: Final = 18
-_FINGERPRINT_BYTES: Final = 8
 
 _CONFLUENT_NAME: Final = "__value_schema_id"
 _GLOBAL_NAME: Final = "apicurio.value.globalId"
@@ -138,27 +139,35 @@ def split(value: bytes, mode: Mode, max_bytes: int) -> Framed:
     """Return the datum in *value*, whose first bytes name its schema.
 
     Raises:
-        PoisonError: UNKNOWN_FRAMING, BAD_AVRO where it ends within its framing, TOO_LARGE where it
-            deflates to more than *max_bytes*.
+        MisconfiguredError: UNKNOWN_FRAMING.
+        PoisonError: UNKNOWN_FRAMING where it is empty, BAD_AVRO where it ends within its framing,
+            TOO_LARGE where it inflates to more than *max_bytes*.
     """
     if value.startswith(CONFLUENT):
         return _with_id(value, mode)
     if value.startswith(_GUID) and len(value) > len(_GUID) + 16:
         return Framed(UUID(bytes=value[1:17]), value, 17)
     if value.startswith(SINGLE_OBJECT):
-        end = len(SINGLE_OBJECT) + _FINGERPRINT_BYTES
-        return Framed(_part(value, len(SINGLE_OBJECT), end), value, end)
+        fingerprint = _part(value, len(SINGLE_OBJECT), SINGLE_OBJECT_BYTES)
+        return Framed(fingerprint, value, SINGLE_OBJECT_BYTES)
     deflated = _GLUE.get(value[:2])
     if deflated is not None:
         key = GlueVersion(UUID(bytes=_part(value, 2, _GLUE_BYTES)))
         if deflated:
             return Framed(key, _inflated(value[_GLUE_BYTES:], max_bytes), 0)
         return Framed(key, value, _GLUE_BYTES)
-    raise _unknown(
-        "00 and a schema id (Confluent, Apicurio), C3 01 and a fingerprint (single-object) or 03"
-        f" and a UUID (AWS Glue), came {_first_byte(value)}; for bare datums set"
-        " SEG_SCHEMAS__WRITER to the file of the writer's schema"
+    expected = (
+        "expected 00 and a schema id (Confluent, Apicurio), C3 01 and a fingerprint (single-object)"
+        f" or 03 and a UUID (AWS Glue), came {_first_byte(value)}"
     )
+    if not value:
+        raise PoisonError(DeadLetterReason.UNKNOWN_FRAMING, expected)
+    advice = (
+        "see SEG_KAFKA__TOPICS, or have Avro written"
+        if value[0] in JSON_BEGINS
+        else "for bare datums set SEG_SCHEMAS__WRITER to the file of the writer's schema"
+    )
+    raise MisconfiguredError(DeadLetterReason.UNKNOWN_FRAMING, f"{expected}; {advice}")
 
 
 def _with_id(value: bytes, mode: Mode) -> Framed:
@@ -193,7 +202,8 @@ def _inflated(data: bytes, max_bytes: int) -> bytes:
 def _first_byte(value: bytes) -> str:
     if not value:
         return "an empty value"
-    return "what looks like JSON text" if value[0] in b"{[" else f"the first byte {value[0]:02X}"
+    json = value[0] in JSON_BEGINS
+    return "what looks like JSON text" if json else f"the first byte {value[0]:02X}"
 
 
 def _unknown(expected: str) -> PoisonError:

@@ -6,7 +6,7 @@
     a refusal       (403, 422, 500, ...) may be about this id or about all. So it is asked for again
                     at growing intervals, each time after an id that the registry has given before.
                     Refused `OWN_FAULT` times beside one that is given, it is poison for a minute;
-                    while nothing was ever given, the registry counts as away
+                    refused again while nothing was ever given, the registry counts as away
 
 Several look-ups run at once. They are carried on whenever somebody asks for one.
 """
@@ -147,11 +147,11 @@ class Lookups:
     def _refused(
         self, schema_id: RegistryId, lookup: _Lookup, error: RefusedError, now_s: float
     ) -> NoReturn:
+        if lookup.suspect and not self._known:
+            raise error
         lookup.suspect = True
         if lookup.witness is not None:
             lookup.refusals += 1
-        if not self._known:
-            raise error
         if lookup.refusals < OWN_FAULT:
             lookup.again_s = now_s + RETRY_S * 2**lookup.refusals
             self._log.warning("schema_refused", schema_id=described(schema_id), detail=error.detail)

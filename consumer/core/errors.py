@@ -4,6 +4,7 @@
     |-- SettingsError       the operator's: nothing was started (exit code 2)
     |-- StartError          the surroundings': Kafka, topic, permission (exit code 1)
     |-- PoisonError         this record's: it can never succeed, so it is dead-lettered
+    |   `-- MisconfiguredError  or a setting's, while no record of its topic can be read
     `-- UnavailableError    a dependency's: wait and try again, no record is at fault
         `-- PendingError    nobody's: the answer is on its way
 
@@ -51,6 +52,7 @@ class DeadLetterReason(StrEnum):
     BAD_TIMESTAMP = "bad_timestamp"
     REJECTED_BY_SEG = "rejected_by_seg"
     RETRIES_EXHAUSTED = "retries_exhausted"
+    INTERNAL_ERROR = "internal_error"
 
 
 class ConsumerError(Exception):
@@ -80,6 +82,13 @@ class PoisonError(ConsumerError):
         self.reason = reason
         self.detail = detail
         super().__init__(f"{reason}: {detail}")
+
+
+class MisconfiguredError(PoisonError):
+    """The record cannot be read as the settings are, and perhaps no other of its topic either.
+
+    *detail* names the setting to look at.
+    """
 
 
 class UnavailableError(ConsumerError):

@@ -38,6 +38,7 @@ class Ledger:
     """The records of one partition during one assignment."""
 
     __slots__ = (
+        "_first_offset",
         "_in_flight",
         "_inherited",
         "newest_timestamp_ms",
@@ -50,6 +51,7 @@ class Ledger:
         self._in_flight: dict[int, int | None] = {}  # to its timestamp; in order of offset
         self.next_offset = inherited.position if inherited is not None else None
         """The lowest offset that has not been read; None before the first record."""
+        self._first_offset = self.next_offset
         self.newest_timestamp_ms: int | None = None
         """The log's timestamp of the newest record read; None where it has none."""
 
@@ -70,6 +72,19 @@ class Ledger:
                 return False
         self._in_flight[offset] = timestamp_ms
         return True
+
+    def pass_over(self, offset: int) -> None:
+        """Note that the reader is at *offset*: what was not read below it is a gap.
+
+        Before the first record nothing is noted: a reader that was set to another place may tell
+        where it was before.
+        """
+        if self.next_offset is None or self.next_offset == self._first_offset:
+            return
+        if offset > self.next_offset:
+            self.next_offset = offset
+            if self._inherited is not None and offset >= self._inherited.horizon:
+                self._inherited = None
 
     def finish(self, offset: int) -> None:
         """Note that nothing more will be done for the record at *offset*.

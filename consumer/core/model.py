@@ -47,6 +47,8 @@ class Pause(Enum):
     FULL = auto()
     """It is far ahead of its oldest unfinished record, one of its lanes is too long, or too many
     of its records wait for a schema."""
+    UNREADABLE = auto()
+    """Nothing of its topic could be read yet, and a setting is at fault."""
     NO_BEGINNING = auto()
     """The group has not committed yet where it begins."""
 
@@ -63,6 +65,7 @@ class Tenure:
         "closed",
         "committed",
         "held",
+        "kept_bytes",
         "ledger",
         "letters",
         "over",
@@ -81,6 +84,8 @@ class Tenure:
         """Why it is not read; empty while it is."""
         self.held: deque[Record] = deque()
         """Records that are not decoded yet, in order: the first waits for a schema, or for time."""
+        self.kept_bytes = 0
+        """What its unfinished records hold: those that are held and its letters included."""
         self.waits_for: str | None = None
         """The dependency that has failed the first of them; None where none has."""
         self.letters = 0
@@ -111,11 +116,18 @@ class Record(NamedTuple):
         """Where it was read."""
         return self.tenure.partition
 
+    @property
+    def place(self) -> str:
+        """Its topic, partition and offset, for people."""
+        return f"{self.partition.topic}/{self.partition.number}/{self.offset}"
+
 
 def bytes_of(record: Record) -> int:
     """Return how many bytes of Kafka's *record* holds: key, value and headers."""
     size = len(record.key or b"") + len(record.value or b"")
-    return size + sum(len(name) + len(value or b"") for name, value in record.headers or ())
+    if record.headers:
+        size += sum(len(name) + len(value or b"") for name, value in record.headers)
+    return size
 
 
 class Event(TypedDict, total=False):

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from consumer.core.ledger import Checkpoint
     from consumer.core.model import DeadLetter, Partition, Pause, Record, Tenure
+
+
+class Extent(NamedTuple):
+    """What is left to read of a partition."""
+
+    position: int | None
+    """The next offset to read; what no reader ever gets, such as the marker of a transaction, is
+    passed over. None where it is not known."""
+    end: int | None
+    """The offset that the next record to be written will have; None where it is not known."""
 
 
 class Listener(Protocol):
@@ -49,8 +59,8 @@ class Source(Protocol):
     def resume(self, tenures: Collection[Tenure], reason: Pause) -> None:
         """Read *tenures* again, but for those that another reason pauses."""
 
-    def end_offsets(self) -> Mapping[Partition, int]:
-        """Return, without asking the broker, the end of each owned partition that is known."""
+    def extents(self) -> Mapping[Partition, Extent]:
+        """Return, without waiting for a broker, what is left to read of each owned partition."""
 
 
 class DeadLetters(Protocol):

@@ -16,6 +16,9 @@ class Clock(Protocol):
     def monotonic_s(self) -> float:
         """Return seconds from an arbitrary start that never go back."""
 
+    def boottime_s(self) -> float:
+        """Return the same, but with the time in which the machine was suspended."""
+
     def wall_s(self) -> float:
         """Return seconds since the epoch; it may jump when the machine's clock is set."""
 
@@ -26,6 +29,10 @@ class SystemClock:
     def monotonic_s(self) -> float:
         """Return seconds from an arbitrary start that never go back."""
         return time.monotonic()  # noqa: TID251 - the one place that may ask
+
+    def boottime_s(self) -> float:
+        """Return the same, but with the time in which the machine was suspended."""
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
 
     def wall_s(self) -> float:
         """Return seconds since the epoch."""

@@ -12,8 +12,8 @@ from consumer.avro.schemas import folder
 from consumer.core.errors import IgnoredReason
 from consumer.core.model import Ignored
 from consumer.demo.samples import INDEX_HEADER
+from consumer.kafka.dead_letter_headers import PREFIX
 from consumer.kafka.dead_letter_topics import topic_of
-from consumer.kafka.dead_letters import PREFIX
 from consumer.kafka.read import read_topic
 from consumer.translate import Translator
 

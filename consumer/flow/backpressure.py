@@ -7,6 +7,7 @@ only what lasts is a pause:
 - too much in flight, in records or in bytes: read nothing for up to `PAUSE_AFTER_S`, then pause
   everything, until half of it is done;
 - Seg or the dead-letter topic is away: pause everything, until it is back;
+- a topic cannot be read as the settings are: pause its partitions, until one record can be;
 - one partition far ahead of its oldest unfinished record, one of its keys with too long a lane, or
   its share of all records waiting for a schema: pause that one.
 
@@ -32,8 +33,8 @@ class InFlight(NamedTuple):
     """How much is unfinished."""
 
     records: int
-    body_bytes: int
-    """The bodies of their calls together; the records' own values are kept beside them."""
+    kept_bytes: int
+    """What they hold together: keys, values and headers, the bodies of calls, copies of letters."""
 
 
 class Bounds(NamedTuple):
@@ -45,9 +46,9 @@ class Bounds(NamedTuple):
     """Offsets between a partition's oldest unfinished record and its newest."""
     lane: int
     """Calls that wait in one lane."""
-    body_bytes: int = 32 << 20
-    """The bodies of all calls: what bounds the memory where events are large. 2,000 of 16 KB keep
-    hundreds of requests busy."""
+    kept_bytes: int = 64 << 20
+    """What all of it may hold: what bounds the memory where events are large. 2,000 of 16 KB, with
+    calls as large, keep hundreds of requests busy."""
 
 
 class Backpressure:
@@ -66,7 +67,7 @@ class Backpressure:
 
     def room(self, in_flight: InFlight) -> int:
         """Return how many more records may be read."""
-        if in_flight.body_bytes >= self._bounds.body_bytes:
+        if in_flight.kept_bytes >= self._bounds.kept_bytes:
             return 0
         return self._bounds.records - in_flight.records
 
@@ -92,6 +93,17 @@ class Backpressure:
         elif self._paused and not away and self._is_half_done(in_flight):
             self._paused = False
             self._source.resume(tenures, Pause.EVERYTHING)
+
+    def leave(self, tenures: Collection[Tenure], topics: Collection[str]) -> None:
+        """Read no more of those of *tenures* whose topic is one of *topics*; read the others."""
+        left = [it for it in tenures if Pause.UNREADABLE in it.pauses]
+        if not topics and not left:
+            return
+        leave = [it for it in tenures if it.partition.topic in topics and it not in left]
+        if leave:
+            self._source.pause(leave, Pause.UNREADABLE)
+        if back := [it for it in left if it.partition.topic not in topics]:
+            self._source.resume(back, Pause.UNREADABLE)
 
     def read(self, tenures: Collection[Tenure]) -> None:
         """Look at *tenures*, all that are owned, some records having been read of them."""
@@ -119,9 +131,9 @@ class Backpressure:
             self._source.pause([tenure], Pause.FULL)
 
     def _is_half_done(self, in_flight: InFlight) -> bool:
-        records, body_bytes = in_flight
+        records, kept_bytes = in_flight
         bounds = self._bounds
-        return records <= bounds.records // 2 and body_bytes <= bounds.body_bytes // 2
+        return records <= bounds.records // 2 and kept_bytes <= bounds.kept_bytes // 2
 
     def _is_low(self, tenure: Tenure) -> bool:
         # A lane cannot be longer than its partition's records in flight.

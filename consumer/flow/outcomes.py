@@ -14,15 +14,12 @@ from consumer.observe.counting import add
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from structlog.typing import FilteringBoundLogger
-
     from consumer.core.errors import IgnoredReason
     from consumer.core.lanes import Task
     from consumer.core.model import Record, Tenure
-    from consumer.core.ports import DeadLetters
     from consumer.core.timing import Clock
     from consumer.flow.assignment import Assignment
-    from consumer.flow.storm import StormGuard
+    from consumer.flow.letters import Letters
     from consumer.observe.metrics import Tally
     from consumer.seg.delivery import Delivery
     from consumer.seg.ports import Settled
@@ -31,38 +28,34 @@ if TYPE_CHECKING:
 class Outcomes:
     """Finishes records, and counts how."""
 
-    def __init__(  # noqa: PLR0913 - the parts that an end needs, each made and tested by itself
+    def __init__(
         self,
         assignment: Assignment,
         delivery: Delivery,
-        dead_letters: DeadLetters,
-        undeliverable: StormGuard,
+        letters: Letters,
         *,
         tally: Tally,
         clock: Clock,
-        log: FilteringBoundLogger,
     ) -> None:
         self._assignment = assignment
         self._delivery = delivery
-        self._dead_letters = dead_letters
-        self._undeliverable = undeliverable
+        self._letters = letters
         self._tally = tally
         self._clock = clock
-        self._log = log
 
     def step(self, timeout_s: float) -> float:
         """Start what may start, wait up to *timeout_s* for answers, and settle what they decide.
 
         Return when the wait was over, monotonic.
         """
-        settled = self._delivery.step(timeout_s)
+        settled = self._delivery.step(timeout_s, self._assignment.lease_until_s)
         answered_s = self._clock.monotonic_s()
         self._settle(settled, self._clock.wall_s() * 1000)
         return answered_s
 
     def under_way(self, tenures: Collection[Tenure]) -> bool:
         """Tell whether a request or a dead letter of one of *tenures* has no answer yet."""
-        return any(tenure.letters for tenure in tenures) or self._delivery.on_wire(tenures)
+        return self._letters.under_way(tenures) or self._delivery.on_wire(tenures)
 
     def _settle(self, settled: list[Settled], now_ms: float) -> None:
         """Finish what Seg took or does not support; bury what it rejects."""
@@ -70,16 +63,15 @@ class Outcomes:
             if dead is not None:
                 for task in tasks:
                     letter = DeadLetter(task.record, dead, detail, attempts, status)
-                    self.bury(letter, self._undeliverable)
+                    self._letters.rejected(letter)
                 continue
-            self._undeliverable.healthy(len(tasks))
+            self._letters.taken(len(tasks))
             if ignored is None:
                 self._delivered(tasks, now_ms)
                 continue
             for task in tasks:
                 self.ignore(task.record, ignored)
-        for letter in self._dead_letters.stored():
-            letter.record.tenure.letters -= 1
+        for letter in self._letters.stored():
             if self._assignment.finish(letter.record):
                 add(self._tally.records_dead_lettered, letter.reason)
 
@@ -87,18 +79,6 @@ class Outcomes:
         """Finish a record that makes no call."""
         if self._assignment.finish(record):
             add(self._tally.records_ignored, reason)
-
-    def bury(self, letter: DeadLetter, guard: StormGuard) -> None:
-        """Send *letter* to the dead-letter topic, unless *guard* sees everything go there."""
-        tenure = letter.record.tenure
-        if tenure.over:
-            return  # the next owner reads it again
-        if guard.poison():
-            self._delivery.breaker.storm(guard.text)
-            return  # it stays in flight: after a restart it is read again
-        tenure.letters += 1
-        self._dead_letters.put(letter)
-        self._log.warning("record_dead_lettered", reason=letter.reason, detail=letter.detail)
 
     def _delivered(self, tasks: list[Task], now_ms: float) -> None:
         """Finish what Seg took."""

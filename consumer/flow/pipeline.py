@@ -12,9 +12,9 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from consumer.core.errors import IgnoredReason, PendingError, PoisonError, UnavailableError
+from consumer.core.errors import IgnoredReason, PendingError, UnavailableError
 from consumer.core.lanes import Task
-from consumer.core.model import DeadLetter, Ignored
+from consumer.core.model import Ignored, bytes_of
 from consumer.flow.backpressure import InFlight
 from consumer.observe.counting import add
 from consumer.seg.breaker import BreakerState
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
     from consumer.core.lanes import Lanes
     from consumer.core.model import Event, Headers, Record, SegCall, Tenure
-    from consumer.core.ports import DeadLetters, Source
+    from consumer.core.ports import Source
     from consumer.core.timing import Clock
     from consumer.flow.assignment import Assignment
     from consumer.flow.backpressure import Backpressure
+    from consumer.flow.letters import Letters
     from consumer.flow.outcomes import Outcomes
-    from consumer.flow.storm import StormGuard
     from consumer.observe.metrics import Tally
     from consumer.seg.delivery import Delivery
 
@@ -47,8 +47,8 @@ TAKE_IN_S = 0.25
 """How long a turn may decode and translate; what is left is for the next."""
 LOOK_AHEAD = 16
 """How many records behind one that waits are looked at, for what they will need."""
-DEAD_LETTERS_PENDING_MAX = 1_000
-"""So many unstored dead letters mean that their topic is away."""
+GROUP_SILENT_S = 1.0
+"""How long records may wait for the group's word before it counts as away."""
 
 
 class Stages(NamedTuple):
@@ -62,13 +62,10 @@ class Stages(NamedTuple):
     lane_of: Callable[[Record, SegCall], Hashable]
     lanes: Lanes
     delivery: Delivery
-    dead_letters: DeadLetters
+    letters: Letters
     outcomes: Outcomes
     assignment: Assignment
     backpressure: Backpressure
-    unreadable: StormGuard
-    """Looks at what decoding and translating say of each record; another one, in `outcomes`, at
-    what Seg says of each call: Seg's word comes later and would be late."""
 
 
 class Pipeline:
@@ -90,15 +87,15 @@ class Pipeline:
         self._lane_of = stages.lane_of
         self._lanes = stages.lanes
         self._delivery = stages.delivery
-        self._dead_letters = stages.dead_letters
+        self._letters = stages.letters
         self._assignment = stages.assignment
         self._backpressure = stages.backpressure
-        self._unreadable = stages.unreadable
         self._outcomes = stages.outcomes
         self._poll_max_records = poll_max_records
         self._tally = tally
         self._clock = clock
         self._log = log
+        self._no_lease_since_s: float | None = None  # while records wait for the group's word
         self._turns = 0
         self._is_late = False  # the last turn had no time left for all that waits
         self._waiting: list[Tenure] = []  # whose next record needs a dependency's answer
@@ -107,6 +104,7 @@ class Pipeline:
         """One turn: poll, decode, translate, schedule, deliver, settle, commit - in that order."""
         clock = self._clock
         start_s = clock.monotonic_s()
+        self._look_at_lease(start_s)
         records = self._poll(start_s)
         polled_s = clock.monotonic_s()
         self._take_in(records, polled_s)
@@ -124,18 +122,34 @@ class Pipeline:
         ):
             spent[stage] = spent.get(stage, 0.0) + seconds
 
+    def _look_at_lease(self, now_s: float) -> None:
+        """Note since when records wait for the group to say that they are ours."""
+        if not (self._tally.records_in_flight and self._assignment.lease_is_over):
+            self._no_lease_since_s = None
+        elif self._no_lease_since_s is None:
+            self._no_lease_since_s = now_s
+
     @property
     def waits_for(self) -> str | None:
         """What is away that calls or records wait for; None while nothing is."""
         if self._delivery.breaker.state is not BreakerState.CLOSED:
             return str(self._delivery.breaker.reason)
-        if self._letters_away:
-            return "dead_letter_topic"
-        return next((it.waits_for for it in self._waiting if it.waits_for is not None), None)
+        if self._group_away:
+            return "consumer_group"
+        away = (it.waits_for for it in self._waiting if it.waits_for is not None)
+        return self._letters.waits_for or next(away, None)
 
     @property
-    def _letters_away(self) -> bool:
-        return self._dead_letters.pending >= DEAD_LETTERS_PENDING_MAX
+    def detail(self) -> str:
+        """More of that, for people; empty where there is no more to say."""
+        if self._delivery.breaker.state is not BreakerState.CLOSED:
+            return self._delivery.breaker.detail
+        return self._letters.detail or ""
+
+    @property
+    def _group_away(self) -> bool:
+        since_s = self._no_lease_since_s
+        return since_s is not None and self._clock.monotonic_s() - since_s >= GROUP_SILENT_S
 
     @property
     def _away(self) -> bool:
@@ -144,7 +158,7 @@ class Pipeline:
         A breaker that is not closed is asked again with a call that has not failed yet: without
         one, reading goes on, or nobody would ever find out that Seg is back.
         """
-        if self._letters_away:
+        if self._group_away or self._letters.away:
             return True
         breaker = self._delivery.breaker
         if breaker.state is BreakerState.CLOSED:
@@ -153,8 +167,12 @@ class Pipeline:
 
     def _poll(self, now_s: float) -> list[Record]:
         backpressure = self._backpressure
-        in_flight = InFlight(self._tally.records_in_flight, self._lanes.body_bytes)
-        backpressure.update(self._assignment.tenures, in_flight, now_s, away=self._away)
+        tenures = self._assignment.tenures
+        kept_bytes = sum(tenure.kept_bytes for tenure in tenures) + self._lanes.body_bytes
+        kept_bytes += self._letters.pending_bytes  # the producer has a copy of each
+        in_flight = InFlight(self._tally.records_in_flight, kept_bytes)
+        backpressure.update(tenures, in_flight, now_s, away=self._away)
+        backpressure.leave(tenures, self._letters.unreadable_topics)
         room = backpressure.room(in_flight)
         if not backpressure.paused and (room <= 0 or self._is_sated(now_s)):
             return []  # full, but perhaps not for long: a pause would cost more
@@ -170,6 +188,8 @@ class Pipeline:
         """Tell whether delivery has enough to do; what is read later costs no memory now."""
         polled_s = self._tally.poll_age_seconds
         recently = polled_s is not None and now_s - polled_s < POLL_AT_LEAST_S
+        if self._no_lease_since_s is not None:
+            return False  # the group's word comes with a poll
         return recently and self._lanes.ready_calls >= self._delivery.enough_calls
 
     @property
@@ -192,6 +212,7 @@ class Pipeline:
                 tally.records_skipped += 1
                 continue
             started += 1
+            tenure.kept_bytes += bytes_of(record)
             tenure.held.append(record)
         tally.records_received += started
         tally.records_in_flight += started
@@ -228,16 +249,11 @@ class Pipeline:
         """
         tenure = record.tenure
         if record.value is None:
-            self._unreadable.healthy()
+            self._letters.empty()
             self._outcomes.ignore(record, IgnoredReason.TOMBSTONE)
             return True
         try:
             call = self._translate(self._decode(record.value, record.headers), record.timestamp_ms)
-        except PoisonError as error:
-            tenure.waits_for = None
-            letter = DeadLetter(record, error.reason, error.detail, 0, None)
-            self._outcomes.bury(letter, self._unreadable)
-            return True
         except PendingError:
             return False
         except UnavailableError as error:
@@ -245,8 +261,12 @@ class Pipeline:
             add(self._tally.dependency_failures, error.dependency)
             self._log.warning("dependency_away", reason=error.dependency, detail=error.detail)
             return False
+        except Exception as error:  # noqa: BLE001 - no event may end the program at every start
+            tenure.waits_for = None
+            self._letters.unreadable(record, error)
+            return True
         tenure.waits_for = None
-        self._unreadable.healthy()
+        self._letters.readable(tenure.partition.topic)
         if isinstance(call, Ignored):
             self._outcomes.ignore(record, call.reason)
             return True

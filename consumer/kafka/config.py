@@ -43,6 +43,9 @@ _PRODUCER_ONLY = (
 SESSION_TIMEOUT_MS = 45_000
 """How long the group waits for a member that died; librdkafka's default."""
 
+LEASE_MAX_S = 10.0
+"""A coordinator that is away for no longer than most of this is not felt."""
+
 NO_DEAD_LETTERS = r"\.dead-letter$"
 """Topics that no pattern takes in, as librdkafka's `topic.blacklist` takes it."""
 
@@ -123,6 +126,22 @@ def consumer_config(settings: KafkaSettings) -> Config:
             NO_DEAD_LETTERS if others is None else f"{NO_DEAD_LETTERS},{others}"
         )
     return client_config(settings) | config | passed
+
+
+def session_s(settings: KafkaSettings) -> float:
+    """Return how long the group waits for a member that is silent.
+
+    By KIP-848 the brokers say; this is their default, which their own lower limit is as well.
+    """
+    return int(consumer_config(settings).get("session.timeout.ms", SESSION_TIMEOUT_MS)) / 1000
+
+
+def lease_s(session_s: float) -> float:
+    """Return how long after an acknowledged commit was sent calls may still start.
+
+    In a third of the session no other member can own what we do: the group has heard of us since.
+    """
+    return min(LEASE_MAX_S, session_s / 3)
 
 
 def subscription(settings: KafkaSettings) -> list[str]:

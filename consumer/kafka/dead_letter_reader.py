@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from consumer.core.model import Partition, Record
-from consumer.kafka.dead_letters import PREFIX, TRUNCATED
+from consumer.kafka.dead_letter_headers import PREFIX, TRUNCATED
 from consumer.kafka.produce import Outgoing
 from consumer.kafka.read import read_topic
 

@@ -24,23 +24,19 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from consumer.core.model import bytes_of
 from consumer.kafka.config import make, producer_config
+from consumer.kafka.dead_letter_headers import headers_of
 from consumer.kafka.dead_letter_topics import DeadLetterTopics, sources_of, topic_of
-from consumer.kafka.problems import Problems
+from consumer.kafka.problems import Problems, code_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from structlog.typing import FilteringBoundLogger
 
-    from consumer.core.model import DeadLetter, Headers
+    from consumer.core.model import DeadLetter
     from consumer.core.timing import Clock
     from consumer.observe.metrics import Tally
     from consumer.settings import DeadLetterSettings, KafkaSettings
-
-PREFIX: Final = "seg-dlq-"
-"""What the name of every header begins with that is ours."""
-TRUNCATED: Final = PREFIX + "truncated"
-"""The header of a letter whose value was cut: the bytes that it had."""
 
 RETRY_AFTER_S: Final = 5.0
 FLUSH_TIMEOUT_S: Final = 5.0
@@ -51,34 +47,6 @@ _TOO_LARGE: Final = frozenset(
     KafkaError(code).name()
     for code in (KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE)
 )
-
-
-def headers_of(
-    letter: DeadLetter, group_id: str, version: str, cut_from: int | None = None
-) -> Headers:
-    """Return the record's own headers and ours; ours replace those of an earlier death.
-
-    *cut_from*: how many bytes the value had; None where it is whole.
-    """
-    record = letter.record
-    facts: dict[str, object | None] = {
-        "reason": letter.reason,
-        "detail": letter.detail,
-        "topic": record.partition.topic,
-        "partition": record.partition.number,
-        "offset": record.offset,
-        "timestamp": record.timestamp_ms,
-        "attempts": letter.attempts,
-        "group": group_id,
-        "version": version,
-        "status": letter.status,
-        "truncated": cut_from,
-    }
-    kept = [header for header in record.headers or [] if not header[0].startswith(PREFIX)]
-    ours: Headers = [
-        (PREFIX + name, str(fact).encode()) for name, fact in facts.items() if fact is not None
-    ]
-    return kept + ours
 
 
 class _State(Enum):
@@ -102,12 +70,6 @@ class _Waiting:
         self.refusal: str | None = None  # the code of the last one
         self.alone = False  # nothing may be under way with it: it was too large with others
         self.truncated = False
-
-    @property
-    def place(self) -> str:
-        """Where its record is."""
-        record = self.letter.record
-        return f"{record.partition.topic}/{record.partition.number}/{record.offset}"
 
 
 class KafkaDeadLetters:
@@ -210,7 +172,7 @@ class KafkaDeadLetters:
 
     def _send_due(self) -> None:
         """Send what waits and may go; one that goes alone holds the others up until it went."""
-        if len(self._queue) == self._under_way:
+        if self._lone and any(it.alone and it.state is _State.UNDER_WAY for it in self._queue):
             return
         now_s = self._clock.monotonic_s()
         due = [
@@ -218,19 +180,12 @@ class KafkaDeadLetters:
             for it in self._queue
             if it.state is _State.WAITING and it.due_s <= now_s and self._topics.usable(it.topic)
         ]
-        lone = next((it for it in due if it.alone), None) if self._lone else None
-        if lone is not None:
-            if not self._under_way:
-                self._send(lone)
-        elif not self._lone_is_under_way:
+        lone = next((it for it in due if it.alone), None)
+        if lone is None:
             for waiting in due:
                 self._send(waiting)
-
-    @property
-    def _lone_is_under_way(self) -> bool:
-        if not self._lone:
-            return False
-        return any(it.alone and it.state is _State.UNDER_WAY for it in self._queue)
+        elif not self._under_way:
+            self._send(lone)
 
     def _send(self, waiting: _Waiting) -> None:
         letter = waiting.letter
@@ -245,8 +200,10 @@ class KafkaDeadLetters:
                 headers=list(headers_of(letter, self._group_id, self._version, cut_from)),
                 on_delivery=partial(self._answered, waiting),
             )
-        except (BufferError, KafkaException) as error:
-            self._refuse(waiting, type(error).__name__)
+        except BufferError:
+            self._refuse(waiting, "BufferError")
+        except KafkaException as error:
+            self._refuse(waiting, code_of(error))
         else:
             waiting.state = _State.UNDER_WAY
             self._under_way += 1
@@ -281,12 +238,13 @@ class KafkaDeadLetters:
             )
 
     def _advice(self, waiting: _Waiting, code: str) -> str:
+        place, topic = waiting.letter.record.place, waiting.topic
         if code in _TOO_LARGE:
             return (
-                f"the letter of {waiting.place} is larger than {waiting.topic} takes: raise its"
-                " max.message.bytes, or set SEG_DEAD_LETTER__ON_TOO_LARGE to truncate"
+                f"the letter of {place} is larger than {topic} takes: raise its max.message.bytes,"
+                " or set SEG_DEAD_LETTER__ON_TOO_LARGE to truncate"
             )
-        return f"{waiting.topic} does not take the letter of {waiting.place}: {code}"
+        return f"{topic} does not take the letter of {place}: {code}"
 
     def _tell(self, event: str, waiting: _Waiting, reason: str, detail: str) -> None:
         partition, offset = waiting.letter.record.partition, waiting.letter.record.offset

@@ -26,6 +26,7 @@ from consumer.core.errors import StartError
 from consumer.core.model import Pause
 from consumer.kafka.commits import Commits
 from consumer.kafka.config import consumer_config, is_cooperative, make, subscription
+from consumer.kafka.extents import Extents
 from consumer.kafka.pauses import Pauses
 from consumer.kafka.positions import Positions, beginning
 from consumer.kafka.problems import Problems
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
     from consumer.core.ledger import Checkpoint
     from consumer.core.model import Partition, Record, Tenure
-    from consumer.core.ports import Listener
+    from consumer.core.ports import Extent, Listener
     from consumer.observe.metrics import Tally
     from consumer.settings import KafkaSettings
 
@@ -70,6 +71,7 @@ class KafkaSource:
             error_cb=self._problems.note,
             on_commit=self._on_commit,
         )
+        self._extents = Extents(self._consumer, settings)
         self._positions = Positions(self._consumer, settings, log)
         self._pauses = Pauses(self._consumer)
         self._commits = Commits(self._consumer, self._tell_listener)
@@ -124,19 +126,14 @@ class KafkaSource:
         """Read *tenures* again, but for those that another reason pauses."""
         self._pauses.remove(tenures, reason)
 
-    def end_offsets(self) -> dict[Partition, int]:
-        """Return, without asking the broker, the end of each owned partition that is known."""
-        ends: dict[Partition, int] = {}
-        for tenure in self._owned.values():
-            place = TopicPartition(*tenure.partition)
-            known = self._consumer.get_watermark_offsets(place, cached=True)
-            if known[1] >= 0:
-                ends[tenure.partition] = known[1]
-        return ends
+    def extents(self) -> dict[Partition, Extent]:
+        """Return, without waiting for a broker, what is left to read of each owned partition."""
+        return self._extents.of(self._owned.values())
 
     def set_credentials(self, username: str, password: str) -> None:
         """Log in with these from the next connection on."""
         self._consumer.set_sasl_credentials(username, password)
+        self._extents.set_credentials(username, password)
 
     @property
     def is_member(self) -> bool:

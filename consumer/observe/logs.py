@@ -25,7 +25,7 @@ import orjson
 import structlog
 
 from consumer.core.timing import SystemClock
-from consumer.observe.masks import masked
+from consumer.observe.masks import is_secret, masked
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -155,7 +155,14 @@ class _Head:
 
 
 def _redact(_logger: object, _method: str, event: EventDict) -> EventDict:
-    return {key: _printable(value) for key, value in event.items()}
+    return {key: _fact(key, value) for key, value in event.items()}
+
+
+def _fact(name: str, value: object) -> Value:
+    """Return *value* fit to be written; nothing of it but a number where *name* is a secret's."""
+    if is_secret(name) and not isinstance(value, int | float | None):
+        return "[hidden]"
+    return _printable(value)
 
 
 def _printable(value: object) -> Value:
@@ -166,7 +173,7 @@ def _printable(value: object) -> Value:
         case int() if value.bit_length() < 64:  # noqa: PLR2004 - orjson's range
             return value
         case Mapping():
-            return {_text(str(key)): _printable(entry) for key, entry in value.items()}
+            return {_text(str(key)): _fact(str(key), entry) for key, entry in value.items()}
         case list() | tuple() | set() | frozenset():
             return [_printable(entry) for entry in value]
         case bytes():

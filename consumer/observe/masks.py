@@ -27,6 +27,8 @@ _VALUES: Final = (
 _IS: Final = r"""s?\\*["']?[ \t]*[:=][ \t]*(?:b(?=["']))?"""
 _QUOTED: Final = r"""(\\*["'])(?:(?!\2)(?:\\.|[^\\]))*"""
 
+_NAME: Final = re.compile(rf"(?i)(?:{_LINES}|{_VALUES})s?$")
+
 _MASKS: Final = (
     (re.compile(r"(?<=-----BEGIN )([A-Z ]*PRIVATE KEY)-----[^-]*"), r"\1-----[hidden]"),
     # A host and perhaps a port before the path: then what has an @ is no password.
@@ -45,3 +47,8 @@ def masked(text: str) -> str:
     for pattern, mask in _MASKS:
         text = pattern.sub(mask, text)
     return text
+
+
+def is_secret(name: str) -> bool:
+    """Tell whether *name* is that of a secret: what stands under it must not be written."""
+    return _NAME.search(name) is not None

@@ -122,7 +122,7 @@ class Tally:
     )
     breaker_open: Labelled = _labelled(
         G,
-        "1 for the reason why no calls are sent, else 0.",
+        "1 for the reason why no calls are sent, or a topic is not read, else 0.",
         "Alert SegConsumerBreakerOpen",
         "reason",
     )

@@ -100,7 +100,7 @@ class App:
             gauges.refresh(self.tally, parts.gauged)
             self.metrics.publish(self.tally)
             self.server.close()
-        logs.tell_repeats(to_the_end=True)
+            logs.tell_repeats(to_the_end=True)
         self._log.info("stopped", unfinished=self.tally.records_handed_over)
 
     def stop(self) -> None:
@@ -145,14 +145,16 @@ class App:
         if tenures and now_s - self._lag_s >= LAG_S:
             self._lag_s = now_s
             now_ms = self._clock.wall_s() * 1000
-            gauges.refresh_lag(tally, tenures, parts.source.end_offsets(), now_ms)
+            extents = parts.source.extents()
+            parts.gauged.assignment.pass_over(extents)
+            gauges.refresh_lag(tally, tenures, extents, now_ms)
         self.metrics.publish(tally)
         self._health.status = Status(
             turned_at_s=now_s,
             is_member=bool(tenures) or parts.source.is_member,
             assigned=len(tenures),
             waits_for=parts.pipeline.waits_for,
-            detail=parts.gauged.delivery.breaker.detail,
+            detail=parts.pipeline.detail,
         )
 
     def _tell(self, waits_for: str | None) -> None:
@@ -160,6 +162,6 @@ class App:
         if waits_for is None:
             self._log.info("going_on", waited_for=self._waits_for)
         else:
-            detail = self._parts.gauged.delivery.breaker.detail
+            detail = self._parts.pipeline.detail
             self._log.warning("waiting", reason=waits_for, detail=detail)
         self._waits_for = waits_for

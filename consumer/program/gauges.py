@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from consumer.core.ports import Extent
 from consumer.seg.breaker import OpenReason
 
 if TYPE_CHECKING:
@@ -11,10 +12,12 @@ if TYPE_CHECKING:
 
     from consumer.core.ledger import Ledger
     from consumer.core.model import Partition, Tenure
-    from consumer.core.ports import DeadLetters
     from consumer.flow.assignment import Assignment
+    from consumer.flow.letters import Letters
     from consumer.observe.metrics import Tally
     from consumer.seg.delivery import Delivery
+
+UNKNOWN = Extent(None, None)
 
 
 class Gauged(NamedTuple):
@@ -22,7 +25,7 @@ class Gauged(NamedTuple):
 
     assignment: Assignment
     delivery: Delivery
-    dead_letters: DeadLetters
+    letters: Letters
 
 
 def refresh(tally: Tally, parts: Gauged) -> None:
@@ -31,32 +34,33 @@ def refresh(tally: Tally, parts: Gauged) -> None:
     delivery = parts.delivery
     tally.assigned_partitions = len(tenures)
     tally.paused_partitions = sum(bool(tenure.pauses) for tenure in tenures)
-    tally.dead_letters_pending = parts.dead_letters.pending
+    tally.dead_letters_pending = parts.letters.pending
     tally.requests_in_flight = delivery.requests_in_flight
     tally.concurrency_limit = delivery.concurrency.limit
     tally.request_rate_limit = delivery.rate.limit
     tally.batches_retrying = delivery.retrying
     for reason in OpenReason:
         tally.breaker_open[(reason,)] = int(delivery.breaker.reason is reason)
+    tally.breaker_open[(OpenReason.MISCONFIGURED,)] = int(parts.letters.misconfigured)
 
 
 def refresh_lag(
     tally: Tally,
     tenures: Collection[Tenure],
-    end_offsets: Mapping[Partition, int],
+    extents: Mapping[Partition, Extent],
     now_ms: float,
 ) -> None:
-    """Write the lag of each partition; *end_offsets* has those that are known."""
+    """Write the lag of each partition, as far as *extents* tell it."""
     for tenure in tenures:
         partition, ledger = tenure.partition, tenure.ledger
         labels = (partition.topic, str(partition.number))
-        position = ledger.position
+        reader, end = extents.get(partition, UNKNOWN)
+        position = reader if ledger.position is None else ledger.position
         if position is None:
             continue
         tally.position_offset[labels] = position
         if tenure.committed is not None:
             tally.committed_offset[labels] = tenure.committed.position
-        end = end_offsets.get(partition)
         if end is not None:
             lag = max(0, end - position)
             tally.lag_records[labels] = lag

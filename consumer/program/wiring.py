@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from consumer.core.lanes import Lanes
 from consumer.flow.assignment import Assignment
 from consumer.flow.backpressure import Backpressure, Bounds
+from consumer.flow.letters import Letters
 from consumer.flow.outcomes import Outcomes
 from consumer.flow.pipeline import Pipeline, Stages
 from consumer.flow.rebalance import Rebalance
-from consumer.flow.storm import StormGuard
+from consumer.kafka.config import lease_s, session_s
 from consumer.kafka.dead_letters import KafkaDeadLetters
 from consumer.kafka.source import LIBRARY_VERSION, KafkaSource
 from consumer.program.gauges import Gauged
@@ -84,22 +85,17 @@ def build(
     lookups = lookups_of(settings.schema_registry, tally, clock, log)
     lanes = Lanes()
     delivery = _delivery(settings.delivery, lanes, client, tally=tally, clock=clock, random=random)
-    assignment = Assignment(source, settings.kafka.commit_interval_s, tally, clock)
+    assignment = Assignment(source, lease_s(session_s(settings.kafka)), tally, clock)
     bounds = Bounds(
         records=settings.ordering.max_waiting,
         window=settings.kafka.window_max_records,
         lane=settings.ordering.lane_max_waiting,
     )
     backpressure = Backpressure(source, bounds)
-    outcomes = Outcomes(
-        assignment,
-        delivery,
-        dead_letters,
-        StormGuard(settings.dead_letter.storm_limit),
-        tally=tally,
-        clock=clock,
-        log=log,
+    letters = Letters(
+        dead_letters, delivery.breaker, settings.dead_letter.storm_limit, clock=clock, log=log
     )
+    outcomes = Outcomes(assignment, delivery, letters, tally=tally, clock=clock)
     decoder = decoder_of(settings.schemas, lookups)
     stages = Stages(
         source=source,
@@ -109,11 +105,10 @@ def build(
         lane_of=LANE_OF[settings.ordering.by],
         lanes=lanes,
         delivery=delivery,
-        dead_letters=dead_letters,
+        letters=letters,
         outcomes=outcomes,
         assignment=assignment,
         backpressure=backpressure,
-        unreadable=StormGuard(settings.dead_letter.storm_limit),
     )
     pipeline = Pipeline(
         stages, poll_max_records=settings.kafka.poll_max_records, tally=tally, clock=clock, log=log
@@ -127,7 +122,7 @@ def build(
         clock=clock,
         log=log,
     )
-    gauged = Gauged(assignment, delivery, dead_letters)
+    gauged = Gauged(assignment, delivery, letters)
     return Parts(pipeline, rebalance, source, dead_letters, client, lookups, gauged)
 
 

@@ -43,6 +43,9 @@ class Answer(NamedTuple):
     """From when it was sent to when its answer was taken in, our own loop's delays included."""
 
 
+NOT_SENT = Answer(None, "not sent: its time was over before it left", None, 0.0)
+"""Stands for the answer to a request of which Seg has seen nothing."""
+
 STATUSES: dict[int, AnswerClass] = {
     **dict.fromkeys((200, 201, 202, 204), AnswerClass.DELIVERED),
     501: AnswerClass.UNSUPPORTED,

@@ -43,6 +43,8 @@ class OpenReason(StrEnum):
     UNAUTHORISED = "unauthorised"
     MISROUTED = "misrouted"
     DEAD_LETTER_STORM = "dead_letter_storm"
+    MISCONFIGURED = "misconfigured"
+    """Not the breaker's: only the topic at fault stops, and calls go on."""
 
 
 class Breaker:

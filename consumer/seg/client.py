@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import base64
 import re
+from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
 import pycurl
 
-from consumer.seg.answers import Answer, detail_of
+from consumer.seg.answers import NOT_SENT, Answer, detail_of
 from consumer.seg.pools import Pools
 
 if TYPE_CHECKING:
@@ -56,6 +57,8 @@ class Client:
         self._busy: dict[pycurl.Curl, _Transfer] = {}
         self._headers = _headers(options)
         self._key = _key_pattern(options)
+        self.send_until_s = inf
+        """No request goes out after this time, by `Clock.boottime_s`, also one that was started."""
 
     @property
     def in_flight(self) -> int:
@@ -64,7 +67,7 @@ class Client:
 
     def send(self, token: object, body: bytes, idempotency_key: str) -> None:
         """Start one POST of *body*; its answer comes out of a later `poll` with *token*."""
-        transfer = self._idle.pop() if self._idle else _Transfer(self._options, self._pools)
+        transfer = self._idle.pop() if self._idle else self._transfer()
         curl = transfer.curl
         transfer.token = token
         curl.setopt(pycurl.POSTFIELDS, body)
@@ -114,9 +117,25 @@ class Client:
                 answers.append(self._released(transfer, answer))
             for curl, number, text in failed:
                 transfer = self._busy.pop(curl)
+                if number == pycurl.E_ABORTED_BY_CALLBACK:
+                    answers.append((self._released(transfer, NOT_SENT)[0], NOT_SENT))
+                    continue
                 seconds = now_s - transfer.sent_s
                 answer = _failure(curl, transfer.body, seconds, number, text)
                 answers.append(self._released(transfer, answer))
+
+    def _transfer(self) -> _Transfer:
+        transfer = _Transfer(self._options, self._pools)
+        transfer.curl.setopt(pycurl.PREREQFUNCTION, self._before_it_leaves)
+        return transfer
+
+    def _before_it_leaves(self, *_addresses: object) -> int:
+        """Let a request go out, or not: libcurl asks when its connection is there.
+
+        Between `send` and this the process may have stood still, or a handshake taken long.
+        """
+        in_time = self._clock.boottime_s() < self.send_until_s
+        return pycurl.PREREQFUNC_OK if in_time else pycurl.PREREQFUNC_ABORT
 
     def _released(self, transfer: _Transfer, answer: Answer) -> tuple[object, Answer]:
         """Put *transfer* with the idle ones; return its token and what to tell of *answer*."""

@@ -12,10 +12,18 @@ that another member owns now.
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING
 
 from consumer.core.errors import DeadLetterReason, IgnoredReason
-from consumer.seg.answers import THROTTLED, TOO_MANY_REQUESTS, Answer, AnswerClass, classify
+from consumer.seg.answers import (
+    NOT_SENT,
+    THROTTLED,
+    TOO_MANY_REQUESTS,
+    Answer,
+    AnswerClass,
+    classify,
+)
 from consumer.seg.batch import Batch, call_key
 from consumer.seg.breaker import BreakerState, OpenReason
 from consumer.seg.ports import Settled
@@ -101,15 +109,25 @@ class Delivery:
         """How many batches wait for another attempt."""
         return self._outbox.retrying
 
-    def step(self, timeout_s: float) -> list[Settled]:
-        """Start what may start, wait up to *timeout_s* for answers, return what they decide."""
-        wait_s = self._start_all(self._clock.monotonic_s(), timeout_s)
-        answers = self._sender.poll(wait_s)
+    def step(self, timeout_s: float, send_until_s: float = inf) -> list[Settled]:
+        """Start what may start, wait up to *timeout_s* for answers, return what they decide.
+
+        Nothing goes out after *send_until_s*, by `Clock.boottime_s`; what is started and does not
+        go out in time waits for a later step.
+        """
+        self._sender.send_until_s = send_until_s
+        if self._clock.boottime_s() < send_until_s:
+            timeout_s = self._start_all(self._clock.monotonic_s(), timeout_s)
+        answers = self._sender.poll(timeout_s)
         if not answers:
             return []
         now_s = self._clock.monotonic_s()
         for token, answer in answers:
-            if isinstance(token, Batch):
+            if not isinstance(token, Batch):
+                continue
+            if answer is NOT_SENT:
+                self._take_back(token)
+            else:
                 self._judge(token, answer, now_s)
         answered, self._answered = self._answered, []
         self._observer.answered(answered)
@@ -151,6 +169,13 @@ class Delivery:
         else:
             call = batch.calls[0]
             self._sender.send(batch, call.call.body, call_key(call))
+
+    def _take_back(self, batch: Batch) -> None:
+        """Forget that *batch* was started: it has not left."""
+        self._on_wire.discard(batch)
+        self.concurrency.answered(None, failed=False)
+        batch.attempts -= 1
+        self._outbox.go_on(batch)
 
     def _judge(self, batch: Batch, answer: Answer, now_s: float) -> None:
         self._on_wire.discard(batch)

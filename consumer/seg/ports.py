@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 class Sender(Protocol):
     """What delivery needs of an HTTP client."""
 
+    send_until_s: float
+    """No request goes out after this time, by `Clock.boottime_s`, also one that was started."""
+
     @property
     def in_flight(self) -> int:
         """How many requests are under way."""
@@ -21,7 +24,10 @@ class Sender(Protocol):
         """Start a POST; its answer comes out of a later `poll` with *token*."""
 
     def poll(self, timeout_s: float) -> list[tuple[object, Answer]]:
-        """Wait up to *timeout_s* for something to happen; return the answers that are complete."""
+        """Wait up to *timeout_s* for something to happen; return the answers that are complete.
+
+        The answer to a request that was not sent in time is `NOT_SENT` itself.
+        """
 
 
 class Settled(NamedTuple):

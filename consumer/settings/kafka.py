@@ -91,8 +91,6 @@ class KafkaSettings(Section):
     drain_timeout_s: Annotated[float, Field(ge=0, le=86_400), below("max_poll_interval_s")] = 25
     """How long calls in flight may take to finish when partitions go away or the program stops;
     must also be below the pod's grace period."""
-    commit_interval_s: Annotated[float, Field(ge=0.01, le=300)] = 1
-    """How often finished offsets are committed."""
     poll_max_records: Annotated[int, Field(ge=1, le=100_000)] = 500
     """The most records taken out of librdkafka's queue at a time."""
     window_max_records: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000

@@ -92,7 +92,8 @@ class OrderingSettings(Section):
     lane_max_waiting: Annotated[int, Field(ge=1, le=1_000_000)] = 1_000
     """The most calls of one key that wait; at the bound its partition is paused."""
     max_waiting: Annotated[int, Field(ge=1, le=10_000_000)] = 10_000
-    """The most calls that wait in all; at the bound, or at 32 MiB, nothing more is polled."""
+    """The most records that wait in all; at the bound, or at 64 MiB of records and calls, nothing
+    more is polled."""
 
 
 class DeadLetterSettings(Section):

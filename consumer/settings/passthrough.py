@@ -43,7 +43,7 @@ _OWN_SETTING = {
     "max.poll.interval.ms": "max_poll_interval_s",
 }
 
-_COMMITS = "an offset is committed only when all before it are finished: see `commit_interval_s`"
+_COMMITS = "an offset is committed only when all before it are finished"
 _ACKNOWLEDGED = "a dead letter is stored only when all replicas have it"
 _BREAKS_THE_PROMISE = {
     "enable.auto.commit": _COMMITS,

@@ -136,7 +136,7 @@ OUTCOMES = Row(
         ),
         Panel(
             "Stopped by",
-            "1 for the reason why no calls are sent.",
+            "1 for the reason why no calls are sent, or a topic is not read.",
             "none",
             {"{{reason}}": f"max by (reason) ({gauge('breaker_open')})"},
             steps=(Step(None, "green"), Step(1, "red")),
@@ -144,13 +144,14 @@ OUTCOMES = Row(
                 "SegConsumerBreakerOpen",
                 "SegConsumerUnauthorised",
                 "SegConsumerMisrouted",
+                "SegConsumerMisconfigured",
                 "SegConsumerDeadLetterStorm",
             ),
         ),
         Panel(
             "Dead letters that are not stored",
             "Waiting for the brokers' acknowledgement, and refused; each is tried again. At 1,000 "
-            "the program reads no more.",
+            "or 32 MiB the program reads no more.",
             "short",
             {
                 "waiting": f"sum({gauge('dead_letters_pending')})",

@@ -11,7 +11,13 @@ import pytest
 from consumer.avro.decoder import Decoder
 from consumer.avro.framing import GlobalId, confluent, single_object
 from consumer.avro.schemas import folder, rabin
-from consumer.core.errors import DeadLetterReason, PoisonError, StartError, UnavailableError
+from consumer.core.errors import (
+    DeadLetterReason,
+    MisconfiguredError,
+    PoisonError,
+    StartError,
+    UnavailableError,
+)
 from tests.avro.samples import (
     CALL,
     CANONICAL_TEXT,
@@ -297,6 +303,53 @@ class TestHeaders:
         assert decode.missing_schema(b"\x03\x00" + bytes(16)) is None
         decode(b"\x02x", headers)
         assert decode.missing_schema(b"\x02x", headers) is None
+
+
+class TestSettings:
+    """What cannot be read as the settings are is told from what nobody could read."""
+
+    @pytest.mark.parametrize(
+        ("value", "setting"),
+        [
+            (confluent(5) + GOLDEN, "SEG_SCHEMA_REGISTRY__URL"),
+            (single_object(bytes(8)) + GOLDEN, "SEG_SCHEMAS__FOLDER"),
+            (GOLDEN, "SEG_SCHEMAS__WRITER"),
+            (b'{"type":"track"}', "SEG_KAFKA__TOPICS"),
+        ],
+    )
+    def test_a_framing_that_no_setting_is_for(self, value: bytes, setting: str) -> None:
+        """The text names the setting to look at."""
+        error = poison(decoder(), value)
+
+        assert isinstance(error, MisconfiguredError)
+        assert setting in error.detail
+
+    @pytest.mark.parametrize("value", [b'{"type":"track"}', b"[1]", SINGLE + GOLDEN])
+    def test_a_writer_s_schema_where_the_datums_are_not_bare(
+        self, value: bytes, tmp_path: Path
+    ) -> None:
+        """The setting says that they are, and what came is something else to the eye."""
+        error = poison(bare(tmp_path), value)
+
+        assert isinstance(error, MisconfiguredError)
+        assert "SEG_SCHEMAS__WRITER" in error.detail
+
+    @pytest.mark.parametrize("value", [b"{cut", b"\x08page\x7fx", b""])
+    def test_a_broken_bare_datum_blames_no_setting(self, value: bytes, tmp_path: Path) -> None:
+        """It is poison, as a cut framing and an empty value are."""
+        assert type(poison(bare(tmp_path), value)) is PoisonError
+
+    @pytest.mark.parametrize("value", [b"", SINGLE[:5], SINGLE + GOLDEN[:-5], confluent(1)[:3]])
+    def test_a_broken_value_blames_no_setting(self, value: bytes) -> None:
+        """Its framing is one that the settings have a schema for, or it has none at all."""
+        assert type(poison(decoder(), value)) is PoisonError
+
+
+def bare(folder_: Path) -> Decoder:
+    """Return a decoder of bare datums."""
+    path = folder_ / "writer.avsc"
+    path.write_text(record(("name", "string")), encoding="utf-8")
+    return Decoder(registry=None, writer_schema=path, schemas=folder())
 
 
 class TestStart:

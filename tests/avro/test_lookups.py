@@ -232,11 +232,12 @@ class TestAway:
         self, stub: RegistryStub, it: Asking, status: int, code: int
     ) -> None:
         """A registry that has given nothing yet may refuse everybody: the setting is named."""
+        stub.status = status
         it.refuse(1, status, code)
-        del stub
+        it.pending(1, ended=1)
         for _ in range(4 * OWN_FAULT):
-            assert f"status {status} and no schema: see" in it.outcome(1)
             it.clock.advance(RETRY_S)
+            assert f"status {status} and no schema: see" in it.outcome(1)
 
 
 class TestRefused:
@@ -258,6 +259,15 @@ class TestRefused:
         with pytest.raises(PoisonError, match=f"id 9: .* status {status} and no schema"):
             it.lookups.schema(9)
         assert {line["event"] for line in it.log.entries} == {"schema_refused"}
+
+    def test_first_of_all(self, stub: RegistryStub, it: Asking) -> None:
+        """Another schema may be on its way: the first refusal does not mean that it is away."""
+        it.refuse(9)
+        it.pending(9, ended=1)
+        it.outcome(stub.add('"int"'))
+
+        it.clock.advance(RETRY_S)
+        it.pending(9, ended=3)
 
     def test_others_go_on(self, stub: RegistryStub, it: Asking) -> None:
         """Meanwhile others are looked up as ever."""

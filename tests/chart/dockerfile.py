@@ -54,26 +54,41 @@ def let_in(dockerignore: Path) -> set[str]:
     return {line[1:] for line in lines if line.startswith("!")}
 
 
-def build(steps: list[Step], context: Path, root: Path) -> None:
-    """Run the steps of a stage: *root* is the file system, a new environment the base image."""
+def build(before: list[list[Step]], last: list[Step], context: Path, root: Path) -> None:
+    """Run the stages *before* and copy what the *last* one takes of them.
+
+    *root* is the file system of all, and a new environment the base image.
+    """
     subprocess.run([sys.executable, "-m", "venv", str(root / "base")], check=True)
     work = root
-    env = {"HOME": str(root), **_pip_settings(), **environment(steps)}
-    env["PATH"] = f"{root}/base/bin:{os.environ['PATH']}"
-    for step in steps:
-        match step.keyword:
-            case "WORKDIR":
-                work = root / step.rest.lstrip("/")
-                work.mkdir()
-            case "COPY":
-                *sources, target = step.rest.split()
-                for source in sources:
-                    _copy(context / source, work / target)
-            case "RUN":
-                shell = step.rest.replace(INSTALLED, f"{root}{INSTALLED}")
-                subprocess.run(
-                    ["/bin/sh", "-c", shell], cwd=work, env=env, check=True, timeout=_LIMIT_S
-                )
+    for stage in before:
+        env = {"HOME": str(root), **_pip_settings(), **environment(before[0])}
+        env["PATH"] = f"{root}/base/bin:{os.environ['PATH']}"
+        for step in stage:
+            match step.keyword:
+                case "WORKDIR":
+                    work = root / step.rest.lstrip("/")
+                    work.mkdir()
+                case "COPY":
+                    *sources, target = step.rest.split()
+                    for source in sources:
+                        _copy(context / source, work / target)
+                case "RUN":
+                    _run(step.rest.replace(INSTALLED, f"{root}{INSTALLED}"), work, env)
+    for source, target in copies(last):
+        if source != target:
+            shutil.copytree(f"{root}{source}", f"{root}{target}", symlinks=True, dirs_exist_ok=True)
+
+
+def copies(steps: list[Step]) -> list[tuple[str, str]]:
+    """Return source and target of each COPY out of another stage."""
+    words = [step.rest.split() for step in steps if step.keyword == "COPY"]
+    return [(source, target) for _stage, source, target in words]
+
+
+def _run(command: str, work: Path, env: dict[str, str]) -> None:
+    shell = re.sub(r"^(--mount=\S+\s+)+", "", command)  # secrets that nobody gives
+    subprocess.run(["/bin/sh", "-c", shell], cwd=work, env=env, check=True, timeout=_LIMIT_S)
 
 
 def _pip_settings() -> dict[str, str]:
@@ -83,7 +98,9 @@ def _pip_settings() -> dict[str, str]:
 
 def _copy(source: Path, target: Path) -> None:
     if source.is_dir():
-        shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(
+            source, target, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True
+        )
     else:
         target.mkdir(parents=True, exist_ok=True)
         shutil.copy(source, target)

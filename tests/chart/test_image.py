@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import tempfile
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -25,17 +24,17 @@ if TYPE_CHECKING:
     from tests.chart.checking import Checkers
 
 DOCKERFILE = ROOT / "Dockerfile"
-BUILD, FINAL = dockerfile.stages(DOCKERFILE)
+*BEFORE, FINAL = dockerfile.stages(DOCKERFILE)
 MIB = 1 << 20
 
 
 @pytest.fixture(scope="module")
 def image(checkers: Checkers) -> Iterator[Path]:
-    """The file system that the steps of the first stage make, read-only."""
+    """The file system that the steps make, read-only."""
     del checkers  # what needs the package registries runs where the checkers do
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        dockerfile.build(BUILD, ROOT, root)
+        dockerfile.build(BEFORE, FINAL, ROOT, root)
         _change_modes(root, lambda mode: mode & ~0o222)
         yield root
         _change_modes(root, lambda mode: mode | 0o200)
@@ -47,7 +46,7 @@ def _change_modes(root: Path, change: Callable[[int], int]) -> None:
             path.chmod(change(path.stat().st_mode))
 
 
-def run(image: Path, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run(image: Path, program: str, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
     """Run *program* of *image* in its environment, with no capability: even root obeys modes."""
     programs = f"{image}{dockerfile.INSTALLED}/bin"
     powerless = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if os.getuid() == 0 else []
@@ -57,7 +56,7 @@ def run(image: Path, program: str, *arguments: str) -> subprocess.CompletedProce
         text=True,
         check=False,
         cwd="/",
-        env={**dockerfile.environment(FINAL), "PATH": f"{programs}:/usr/bin:/bin"},
+        env={**dockerfile.environment(FINAL), "PATH": f"{programs}:/usr/bin:/bin"} | env,
         timeout=100,
     )
 
@@ -97,21 +96,24 @@ def test_default_command_is_run(image: Path) -> None:
 
 
 def test_image_is_small_and_holds_no_tools(image: Path) -> None:
-    """The base gains less than 150 MiB, with neither pip nor what builds the wheel."""
+    """The base gains less than 80 MiB: no pip, nothing that builds the wheel, no other program."""
     installed = image / dockerfile.INSTALLED.lstrip("/")
     size = sum(path.stat().st_size for path in installed.rglob("*") if path.is_file())
     packages = {path.name for path in installed.glob("lib/python3*/site-packages/*")}
 
-    assert size < 150 * MIB
-    assert not packages & {"pip", "setuptools", "hatchling", "pytest"}
+    assert size < 80 * MIB
+    assert not packages & {"pip", "setuptools", "hatchling", "pytest", "pygments"}
     assert "consumer" in packages
+    programs = {path.name for path in (installed / "bin").iterdir()}
+    assert {name for name in programs if not name.startswith("python")} == {"seg-consumer"}
 
 
 def test_only_what_is_needed_is_let_in() -> None:
     """The .dockerignore lets in exactly what the steps copy."""
     sources = {
         source.rstrip("/")
-        for step in BUILD
+        for stage in BEFORE
+        for step in stage
         if step.keyword == "COPY"
         for source in step.rest.split()[:-1]
     }
@@ -136,9 +138,20 @@ def test_labels_are_oci_s() -> None:
         assert f"org.opencontainers.image.{name}=" in text
 
 
+def test_the_program_is_a_layer_of_its_own() -> None:
+    """Packages come first: a change of the program leaves their layer as it is."""
+    packages, program = dockerfile.copies(FINAL)
+
+    assert packages == (dockerfile.INSTALLED, dockerfile.INSTALLED)
+    assert program == ("/build/program", dockerfile.INSTALLED)
+
+
 @pytest.mark.parametrize(("status", "expected"), [(200, 0), (503, 1)])
-def test_health_check_asks_whether_the_loop_turns(status: int, expected: int) -> None:
-    """Docker's health check succeeds where `/livez` does, at the port of the settings."""
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "127.0.0.1", "localhost"])  # noqa: S104 - nothing listens
+def test_health_check_asks_whether_the_loop_turns(
+    image: Path, tmp_path: Path, host: str, status: int, expected: int
+) -> None:
+    """Docker's health check succeeds where `/livez` does, where the settings say, file included."""
     asked: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -153,16 +166,29 @@ def test_health_check_asks_whether_the_loop_turns(status: int, expected: int) ->
     with HTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = Thread(target=server.handle_request, daemon=True)
         thread.start()
-        done = subprocess.run(
-            dockerfile.command(FINAL, "HEALTHCHECK"),
-            # The image has a `python`; a machine may have only `python3`.
-            env={
-                "PATH": str(Path(sys.executable).parent),
-                "SEG_HTTP__PORT": str(server.server_port),
-            },
-            capture_output=True,
-            check=False,
-        )
+        settings = {
+            "kafka": {"bootstrap_servers": "kafka:9092", "topics": "events"},
+            "delivery": {"website_id": "abc8fb18-7559-4324-9921-a4b5015b4a1c"},
+            "http": {"host": host, "port": server.server_port},
+        }
+        file = tmp_path / "settings.yaml"
+        file.write_text(yaml.safe_dump(settings))
+        done = run(image, *dockerfile.command(FINAL, "HEALTHCHECK"), SEG_CONFIG_FILE=str(file))
         thread.join()
 
     assert (done.returncode, asked) == (expected, ["/livez"])
+
+
+def test_health_check_of_what_does_not_run_fails(image: Path) -> None:
+    """In a sentence, not a stack."""
+    env = {
+        "SEG_KAFKA__BOOTSTRAP_SERVERS": "kafka:9092",
+        "SEG_KAFKA__TOPICS": "events",
+        "SEG_DELIVERY__WEBSITE_ID": "abc8fb18-7559-4324-9921-a4b5015b4a1c",
+        "SEG_HTTP__PORT": "1",
+    }
+    done = run(image, *dockerfile.command(FINAL, "HEALTHCHECK"), **env)
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("seg-consumer: nobody answers on port 1: 127.0.0.1: ")
+    assert done.stderr.count("\n") == 1

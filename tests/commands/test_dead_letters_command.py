@@ -13,8 +13,8 @@ from consumer.avro.encoder import Encoder
 from consumer.commands.letter_tables import letter_lines
 from consumer.core.errors import DeadLetterReason
 from consumer.core.model import DeadLetter, Partition, Record, Tenure
+from consumer.kafka.dead_letter_headers import headers_of
 from consumer.kafka.dead_letter_reader import COUNT_HEADER, FROM_HEADER, Wanted, letter_of, revived
-from consumer.kafka.dead_letters import headers_of
 from consumer.kafka.embedded import CONFIG, EmbeddedBroker
 from consumer.kafka.produce import Outgoing, TopicProducer
 from consumer.kafka.read import read_topic

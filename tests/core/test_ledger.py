@@ -102,6 +102,49 @@ def test_finishing_twice_is_refused() -> None:
         ledger.finish(5)
 
 
+def test_what_no_reader_gets_is_passed_over() -> None:
+    """The marker of a transaction at the end of the log: nothing will ever appear there."""
+    ledger = Ledger()
+    ledger.start(41)
+    ledger.pass_over(43)
+    assert ledger.checkpoint() == Checkpoint(41, 43, (41,))
+
+    ledger.finish(41)
+    assert ledger.checkpoint() == Checkpoint(43, 43, ())
+    assert not ledger.start(42)
+    assert ledger.start(43)
+
+
+def test_reader_is_not_believed_before_the_first_record() -> None:
+    """It may tell where it was before it was set to the committed offset: that would be a loss."""
+    for ledger in (Ledger(), Ledger(Checkpoint(40, 40, ()))):
+        ledger.pass_over(100)
+
+        assert ledger.start(41)
+
+
+def test_reader_that_is_behind_takes_nothing_back() -> None:
+    """What was read stays read."""
+    ledger = Ledger()
+    ledger.start(41)
+
+    ledger.pass_over(40)
+
+    assert ledger.next_offset == 42
+
+
+def test_what_is_passed_over_was_not_left_by_the_last_owner() -> None:
+    """Below the horizon too: what it had not finished is gone from the log."""
+    ledger = Ledger(Checkpoint(41, 50, (41, 45)))
+    ledger.start(41)
+    ledger.pass_over(46)
+    assert ledger.checkpoint() == Checkpoint(41, 50, (41,))
+
+    ledger.pass_over(50)
+    ledger.finish(41)
+    assert ledger.checkpoint() == Checkpoint(50, 50, ())
+
+
 def test_gap_counts_as_finished() -> None:
     """Offsets that compaction or a transaction marker took away hold nothing up."""
     ledger = Ledger(Checkpoint(10, 20, (10, 15)))

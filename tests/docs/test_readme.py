@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from consumer.cli import COMMANDS
-from consumer.kafka.dead_letters import PREFIX
+from consumer.kafka.dead_letter_headers import PREFIX
 from tests.docs.tables import README, filled
 
 TEXT = README.read_text(encoding="utf-8")
@@ -54,7 +54,7 @@ def test_the_example_of_translate_prints_what_the_readme_shows() -> None:
 
 def test_the_headers_of_a_dead_letter_are_named() -> None:
     """The README names each header that a dead letter gains."""
-    source = (ROOT / "consumer/kafka/dead_letters.py").read_text(encoding="utf-8")
+    source = (ROOT / "consumer/kafka/dead_letter_headers.py").read_text(encoding="utf-8")
     names = re.findall(r'^        "([a-z]+)": ', source, re.MULTILINE)
 
     assert names

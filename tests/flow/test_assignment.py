@@ -13,10 +13,12 @@ from consumer.core.checkpoint import decode
 from consumer.core.ledger import Checkpoint
 from consumer.flow.assignment import (
     ANSWER_WITHIN_S,
-    FINISHED_TO_COMMIT,
+    GONE,
     HOLD_S,
     REBALANCING,
+    RENEWALS,
     SOONEST_S,
+    STALE,
     Assignment,
 )
 from consumer.observe.metrics import Tally
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
     from consumer.core.model import Partition, Record, Tenure
 
-INTERVAL_S = 1.0
+LEASE_S = 9.0
 
 
 class Member:
@@ -38,7 +40,7 @@ class Member:
         self.source = FakeSource(self.clock)
         self.source.listener = self
         self.tally = Tally()
-        self.assignment = Assignment(self.source, INTERVAL_S, self.tally, self.clock)
+        self.assignment = Assignment(self.source, LEASE_S, self.tally, self.clock)
         self.in_flight: list[Record] = []
 
     def produce(self, partition: Partition, count: int) -> None:
@@ -70,7 +72,7 @@ class Member:
         tally = self.tally
         return tally.records_received, tally.outcomes, tally.records_in_flight
 
-    def commit(self, *, after_s: float = INTERVAL_S) -> None:
+    def commit(self, *, after_s: float = SOONEST_S) -> None:
         """Let time pass and commit if that is due."""
         self.clock.advance(after_s)
         self.assignment.commit_if_due(self.clock.monotonic_s())
@@ -104,6 +106,14 @@ def _member() -> Member:
     return member
 
 
+@pytest.fixture(name="leased")
+def _leased(member: Member) -> Member:
+    """Be the same, with a commit that the group has acknowledged."""
+    member.commit()
+    member.source.answer()
+    return member
+
+
 def test_commit_speaks_of_what_is_finished(member: Member) -> None:
     """The position goes to the broker, and what is finished above it goes in the metadata."""
     member.finish(1)
@@ -115,72 +125,106 @@ def test_commit_speaks_of_what_is_finished(member: Member) -> None:
     assert Checkpoint(0, 3, (0, 2)) == member.source.tenures[P0].committed
 
 
-def test_commit_goes_out_every_interval(member: Member) -> None:
-    """Not before it is over, and not while nothing has changed."""
-    member.commit(after_s=INTERVAL_S / 2)
-    assert member.source.commits == 0
+def test_commit_goes_out_as_soon_as_something_is_finished(leased: Member) -> None:
+    """What is finished and not committed is sent twice after a crash."""
+    leased.commit()
+    assert leased.source.commits == 1
 
-    member.commit(after_s=INTERVAL_S / 2)
-    member.source.answer()
-    assert member.source.commits == 1
+    leased.finish()
+    leased.commit(after_s=0.0)
+
+    assert leased.source.commits == 2
+    assert {P0: Checkpoint(1, 3, (1, 2))} == leased.source.under_way
+
+
+def test_commits_keep_their_distance(leased: Member) -> None:
+    """However much is finished, the brokers have others to serve."""
+    leased.finish()
+    leased.commit()
+    leased.source.answer()
+    leased.finish()
+
+    leased.commit(after_s=SOONEST_S * 0.9)
+    assert leased.source.commits == 2
+
+    leased.commit(after_s=SOONEST_S * 0.11)
+    assert leased.source.commits == 3
+
+
+def test_no_call_may_start_before_the_group_has_acknowledged_a_commit(member: Member) -> None:
+    """An assignment may be old when it is heard of: the process may have stood still."""
+    assert member.assignment.lease_is_over
 
     member.commit()
-    assert member.source.commits == 1
+    assert member.assignment.lease_is_over
 
-
-def test_much_that_is_finished_is_committed_sooner() -> None:
-    """A fast consumer does not wait for the interval: less is sent twice after a crash."""
-    member = Member()
-    member.produce(P0, FINISHED_TO_COMMIT)
-    member.source.assign(P0)
-    member.read(FINISHED_TO_COMMIT)
-    for _ in range(FINISHED_TO_COMMIT - 1):
-        member.finish(-1)
-    member.commit(after_s=SOONEST_S)
-    assert member.source.commits == 0
-
-    member.finish()
-    member.commit(after_s=0.0)
-
-    assert {P0: Checkpoint(FINISHED_TO_COMMIT, FINISHED_TO_COMMIT, ())} == member.source.under_way
-
-
-def test_commits_keep_their_distance() -> None:
-    """However much is finished, the brokers have others to serve."""
-    member = Member()
-    member.produce(P0, FINISHED_TO_COMMIT)
-    member.source.assign(P0)
-    member.read(FINISHED_TO_COMMIT)
-    for _ in range(FINISHED_TO_COMMIT):
-        member.finish()
-
-    member.commit(after_s=SOONEST_S * 0.9)
-    assert member.source.commits == 0
-
-    member.commit(after_s=SOONEST_S * 0.1)
-    assert member.source.commits == 1
-
-
-def test_next_commit_counts_from_the_last() -> None:
-    """The time and the number of records start anew with each."""
-    member = Member()
-    member.produce(P0, FINISHED_TO_COMMIT + 1)
-    member.source.assign(P0)
-    member.read(FINISHED_TO_COMMIT + 1)
-    for _ in range(FINISHED_TO_COMMIT):
-        member.finish()
-    member.commit(after_s=SOONEST_S)
     member.source.answer()
-    member.finish()
+    assert not member.assignment.lease_is_over
 
-    member.commit(after_s=SOONEST_S)
-    assert member.source.commits == 1
 
-    member.commit(after_s=INTERVAL_S - SOONEST_S - 0.01)
-    assert member.source.commits == 1
+def test_lease_counts_from_when_the_commit_was_sent(member: Member) -> None:
+    """Its answer may have waited in a socket for as long as the process stood still."""
+    member.commit()
+    member.clock.advance(LEASE_S - 0.1)
+    member.source.answer()
+    assert not member.assignment.lease_is_over
 
-    member.commit(after_s=0.02)
-    assert member.source.commits == 2
+    member.clock.advance(0.1)
+    assert member.assignment.lease_is_over
+
+
+def test_lease_is_renewed_by_a_commit_that_says_nothing_new(leased: Member) -> None:
+    """A quiet topic has a lease, too; one partition is enough to ask with."""
+    leased.source.assign(P1)
+    leased.commit(after_s=LEASE_S / RENEWALS - SOONEST_S - 0.1)
+    assert leased.source.commits == 1
+
+    leased.commit(after_s=SOONEST_S + 0.1)
+    assert {P0: Checkpoint(0, 3, (0, 1, 2))} == leased.source.under_way
+
+    leased.source.answer()
+    leased.clock.advance(LEASE_S - 0.1)
+    assert not leased.assignment.lease_is_over
+
+
+def test_time_in_which_the_machine_was_suspended_counts(leased: Member) -> None:
+    """A laptop's lid or a frozen virtual machine: the group has waited meanwhile."""
+    leased.clock.suspended_s = LEASE_S
+
+    assert leased.assignment.lease_is_over
+
+
+@pytest.mark.parametrize("refusal", [*sorted(GONE), STALE])
+def test_refusal_that_says_we_are_out_ends_the_lease_at_once(leased: Member, refusal: str) -> None:
+    """Another member may own what we do; the next acknowledged commit says that none does."""
+    leased.source.refusal = refusal
+    leased.finish()
+    leased.commit()
+    leased.source.answer()
+    assert leased.assignment.lease_is_over
+
+    leased.source.refusal = None
+    leased.commit(after_s=HOLD_S)
+    leased.source.answer()
+    assert not leased.assignment.lease_is_over
+
+
+def test_refusal_for_another_reason_leaves_the_lease_as_it_is(leased: Member) -> None:
+    """A coordinator that moves says nothing of who owns what: nothing waits for it at once."""
+    leased.source.refusal = "NOT_COORDINATOR"
+    leased.finish()
+    leased.commit()
+    leased.source.answer()
+
+    assert not leased.assignment.lease_is_over
+
+
+def test_what_comes_back_after_a_loss_needs_a_lease_of_its_own(leased: Member) -> None:
+    """Another member may have had it meanwhile."""
+    leased.source.lose(P0)
+    leased.source.assign(P0)
+
+    assert leased.assignment.lease_is_over
 
 
 @pytest.mark.parametrize("revoked", [True, False], ids=["revoked", "refused"])

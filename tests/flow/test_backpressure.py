@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from consumer.core.ledger import Checkpoint
     from consumer.core.model import Partition, Tenure
 
-BOUNDS = Bounds(records=10, window=20, lane=6, body_bytes=1_000)
+BOUNDS = Bounds(records=10, window=20, lane=6, kept_bytes=1_000)
 
 
 class Member:
@@ -319,8 +319,8 @@ class Schedules(RuleBasedStateMachine):
     def turn(self, seconds: float, away: bool, reads: list[tuple[Partition, int]]) -> None:  # noqa: FBT001 - hypothesis passes it
         """Update, then read from what is not paused; a lane length of 0 is an ignored record."""
         member, bounds = self.member, BOUNDS
-        records, body_bytes = member.in_flight
-        full = records >= bounds.records or body_bytes >= bounds.body_bytes
+        records, kept_bytes = member.in_flight
+        full = records >= bounds.records or kept_bytes >= bounds.kept_bytes
         member.update(after_s=seconds, away=away)
         assert member.backpressure.paused or not away
         for tenure in member.tenures:

@@ -13,15 +13,19 @@ import orjson
 import pytest
 
 from consumer.core.errors import DeadLetterReason, IgnoredReason
+from consumer.core.model import Partition
 from consumer.flow.backpressure import Bounds
+from consumer.flow.letters import PENDING_MAX_BYTES
 from consumer.flow.pipeline import LOOK_AHEAD, TAKE_IN_S
+from consumer.flow.settings_guard import KEPT, KEPT_BYTES
 from consumer.seg.breaker import BreakerState
 from consumer.seg.outbox import Batching
 from consumer.seg.rate import Rate
 from tests.fakes import P0, P1, a_record, an_answer, take_all
-from tests.member import POISON, PROBE_S, Member, Setup, group, ids_in, page
+from tests.member import POISON, PROBE_S, UNSET, Member, Setup, group, ids_in, page
 
 if TYPE_CHECKING:
+    from consumer.core.model import Record, SegCall
     from consumer.seg.answers import Answer
 
 
@@ -102,8 +106,12 @@ def test_poison_goes_to_the_dead_letter_topic_and_its_neighbours_to_seg() -> Non
 def test_call_that_seg_rejects_goes_to_the_dead_letter_topic_with_its_status() -> None:
     """Seg's own words travel with it."""
     member = Member()
-    member.seg.seg = lambda _body: an_answer(400, "Seg answered 400: no")
-    member.source.append(a_record(0, value=page(0)))
+
+    def rejects_m1(body: bytes) -> Answer:
+        return an_answer(400, "Seg answered 400: no") if ids_in(body) == ["m1"] else an_answer()
+
+    member.seg.seg = rejects_m1
+    member.source.append(*(a_record(offset, value=page(offset)) for offset in range(2)))
 
     member.turn(30, every_s=0.1)
 
@@ -213,26 +221,36 @@ def test_partition_that_waits_for_a_schema_leaves_room_for_others() -> None:
 
 
 def test_turn_ends_in_time_whatever_decoding_takes() -> None:
-    """What is left is for the next turns, in order, and every partition has its turn."""
-    member = Member(Setup(bounds=Bounds(records=1_000, window=1_000, lane=1_000)), P0, P1)
+    """What is left is for the next turns; they poll for the membership, and read hardly more."""
+    member = Member(Setup(poll_max_records=20))
+    member.decode_s = TAKE_IN_S / 2
+    member.source.append(*(a_record(offset, value=page(offset)) for offset in range(50)))
+
+    start_s = member.clock.now_s
+    member.turn()
+    assert member.clock.now_s - start_s <= 2 * TAKE_IN_S
+    assert member.tally.records_received == 20
+
+    polls = member.source.polls
+    member.turn(3)
+    assert member.source.polls == polls + 3
+    assert member.tally.records_received == 20 + 3
+
+    member.turn(200)
+    assert [[f"m{offset}"] for offset in range(50)] == member.sent
+
+
+def test_every_partition_has_its_turn() -> None:
+    """Where no turn has time for all, none waits for ever."""
+    member = Member(None, P0, P1)
     member.decode_s = TAKE_IN_S / 2
     for partition in (P0, P1):
         records = (a_record(it, partition=partition, value=page(it)) for it in range(50))
         member.source.append(*records)
 
-    start_s = member.clock.now_s
-    member.turn()
-    assert member.clock.now_s - start_s <= 2 * TAKE_IN_S
+    member.turn(4)
 
-    polls, read = member.source.polls, member.tally.records_received
-    member.turn(3)
-    assert member.source.polls == polls + 3, "the group's membership needs each poll"
-    assert member.tally.records_received <= read + 3, "there is enough to do"
-    assert len({len(tenure.held) for tenure in member.assignment.tenures}) <= 2
-
-    member.turn(200)
-    assert member.source.stored.keys() == {P0, P1}
-    assert sorted(ids for (ids,) in member.sent) == sorted(2 * [f"m{it}" for it in range(50)])
+    assert all(0 < len(tenure.held) < 50 for tenure in member.assignment.tenures)
 
 
 def test_nobody_overtakes_a_record_that_waits_for_the_registry() -> None:
@@ -292,24 +310,62 @@ def test_too_much_in_flight_pauses_and_half_of_it_resumes() -> None:
     assert member.committed == 40
 
 
-def test_large_calls_in_flight_are_fewer() -> None:
-    """Memory is bounded in bytes too: by at most a poll more than the bound."""
-    bounds = Bounds(records=1_000, window=1_000, lane=1_000, body_bytes=10_000)
-    member = Member(Setup(bounds=bounds, poll_max_records=5))
+BOUND_BYTES = 100_000
+LARGE = Setup(
+    bounds=Bounds(records=1_000, window=1_000, lane=1_000, kept_bytes=BOUND_BYTES),
+    poll_max_records=5,
+    storm_limit=0,
+)
+
+
+def large_records(value: bytes) -> list[Record]:
+    """Return records of 10 KB: of key, value and headers."""
+    filler = b"h" * (10_000 - len(value) - 2)
+    return [
+        a_record(offset, key=b"%02d" % offset, value=value)._replace(headers=[("", filler)])
+        for offset in range(40)
+    ]
+
+
+def test_what_is_kept_of_large_records_is_bounded() -> None:
+    """However small the calls are: values, headers and bodies count, and one poll may be over."""
+    member = Member(LARGE)
     member.seg.seg = silent
-    large = [page(offset, title="t" * 1_000) for offset in range(40)]
-    member.source.append(*(a_record(offset, value=value) for offset, value in enumerate(large)))
+    member.source.append(*large_records(page(0)))
 
     member.turn(30, every_s=0.1)
 
-    assert member.tally.records_in_flight == 10
+    in_flight = member.tally.records_in_flight
+    kept_bytes = in_flight * 10_000 + member.lanes.body_bytes
+    assert BOUND_BYTES <= kept_bytes < BOUND_BYTES + 5 * 11_000
     assert P0 in member.source.paused
 
     member.seg.seg = take_all
     member.turn(60, every_s=0.1)
 
     assert member.committed == 40
+    assert [tenure.kept_bytes for tenure in member.assignment.tenures] == [0]
     assert member.lanes.body_bytes == 0
+
+
+@pytest.mark.parametrize(("value", "copies"), [(page(0), 1), (POISON, 2)], ids=["held", "letters"])
+def test_records_that_are_held_and_letters_are_kept_too(value: bytes, copies: int) -> None:
+    """They are as large as others, and a letter's producer has a copy of it."""
+    member = Member(LARGE)
+    member.letters.away = True
+    member.looked_up = {page(0)}
+    member.source.append(*large_records(value))
+
+    member.turn(30, every_s=0.1)
+
+    assert member.tally.records_in_flight == BOUND_BYTES / 10_000 / copies
+    assert P0 in member.source.paused
+
+    member.letters.away = False
+    member.looked_up.clear()
+    member.turn(60, every_s=0.1)
+
+    assert member.committed == 40
 
 
 def test_paused_member_goes_on_polling() -> None:
@@ -408,27 +464,93 @@ def test_call_that_breaks_seg_does_not_keep_a_quiet_topic_waiting() -> None:
 
 
 def test_run_that_begins_with_a_hundred_poison_records_stops() -> None:
-    """A storm: the first ninety-nine are dead letters, the rest waits for the operator."""
+    """A storm: none of them is a dead letter, and all wait for the operator."""
     member = Member()
     member.source.append(*(a_record(offset, value=POISON) for offset in range(300)))
 
-    member.turn(100, every_s=0.1)
+    member.turn(500, every_s=0.1)
 
     assert member.pipeline.waits_for == "dead_letter_storm"
-    assert len(member.letters.topic) == 99
-    assert member.committed == 99
+    assert member.pipeline.detail == (
+        "100 of the last 100 records would be dead-lettered, events/0/99 as bad_avro: expected a"
+        " datum, came poison"
+    )
+    assert [] == member.letters.topic
+    assert member.committed in {None, 0}
+
+
+def test_poison_that_begins_a_run_waits_for_the_first_good_record() -> None:
+    """It shows that neither schema nor setting is at fault, and the letters go."""
+    member = Member()
+    member.source.append(*(a_record(offset, value=POISON) for offset in range(20)))
+    member.turn(30, every_s=0.1)
+    before = list(member.letters.topic)
+
+    member.source.append(*(a_record(offset, value=page(offset)) for offset in range(20, 40)))
+    member.turn(30, every_s=0.1)
+
+    assert [] == before
+    assert len(member.letters.topic) == 20
+    assert member.committed == 40
+
+
+def test_poison_that_nothing_follows_is_poison() -> None:
+    """A lone bad event in a quiet topic goes to the dead letters soon, and wakes nobody."""
+    member = Member()
+    member.source.append(a_record(0, value=POISON))
+    member.turn(50, every_s=0.1)
+    before = list(member.letters.topic)
+
+    member.turn(100, every_s=0.1)
+
+    assert [] == before
+    assert member.committed == 1
+    assert member.pipeline.waits_for is None
+
+
+def test_letters_that_are_kept_back_are_the_next_owner_s() -> None:
+    """A revoke does not wait for them, and whoever reads them next buries them, or does not."""
+    member = Member()
+    member.source.append(*(a_record(offset, value=POISON) for offset in range(20)))
+    member.turn(5, every_s=0.1)
+    start_s = member.clock.monotonic_s()
+
+    member.source.revoke(P0)
+    waited_s = member.clock.monotonic_s() - start_s
+    member.source.assign(P1)
+    member.source.append(a_record(0, partition=P1, value=page(0)))
+    member.turn(200, every_s=0.1)
+
+    assert waited_s < 0.1
+    assert [] == member.letters.topic
+    assert member.tally.records_handed_over == 20
 
 
 def test_more_than_half_of_the_last_thousand_is_a_storm() -> None:
     """Five hundred are borne, one more is not."""
     member = Member(Setup(bounds=Bounds(records=5_000, window=5_000, lane=5_000)))
-    values = [page(0)] * 499 + [POISON] * 600
+    values = [page(0)] * 1_000 + [POISON] * 600
     member.source.append(*(a_record(offset, value=value) for offset, value in enumerate(values)))
 
     member.turn(1_000, every_s=0.1)
 
     assert member.pipeline.waits_for == "dead_letter_storm"
     assert len(member.letters.topic) == 500
+
+
+def test_storm_among_good_records_leaves_next_to_nothing_from_its_second_run_on() -> None:
+    """Nine of ten are poison: what a start reads first is not put aside anew each time."""
+    values = ([POISON] * 9 + [page(0)]) * 200
+    letters = 0
+    for _ in range(4):
+        member = Member(Setup(bounds=Bounds(records=5_000, window=5_000, lane=5_000)))
+        records = (a_record(offset, value=value) for offset, value in enumerate(values))
+        member.source.append(*records)
+        member.turn(100, every_s=0.05)
+        assert member.pipeline.waits_for == "dead_letter_storm"
+        letters += len(member.letters.topic)
+
+    assert letters == 0
 
 
 def test_limit_of_zero_switches_the_storm_guard_off() -> None:
@@ -464,7 +586,195 @@ def test_seg_that_rejects_everything_is_a_storm() -> None:
     member.turn(500, every_s=0.1)
 
     assert member.pipeline.waits_for == "dead_letter_storm"
-    assert len(member.letters.topic) == 99
+    assert [] == member.letters.topic
+
+
+class TestSettings:
+    """What blames a setting: nothing is dead-lettered while nothing of its topic can be read."""
+
+    def test_a_topic_that_cannot_be_read_is_said_at_once(self) -> None:
+        """With the place, what came, and the setting; over any number of restarts."""
+        for _ in range(4):
+            member = Member()
+            member.source.append(*(a_record(offset, value=UNSET) for offset in range(3)))
+
+            member.turn(1_000, every_s=0.1)
+
+            assert member.pipeline.waits_for == "misconfigured"
+            assert member.pipeline.detail == "events/0/0: no registry: set SEG_SCHEMA_REGISTRY__URL"
+            assert [] == member.letters.topic
+            assert member.committed in {None, 0}
+
+    def test_it_is_read_no_more_at_the_bound(self) -> None:
+        """What waits is bounded, and the membership lives."""
+        member = Member(Setup(poll_max_records=10))
+        member.source.append(*(a_record(offset, value=UNSET) for offset in range(900)))
+
+        member.turn(200, every_s=0.1)
+
+        assert member.tally.records_received <= KEPT + 10
+        assert P0 in member.source.paused
+        assert [] == member.letters.topic
+
+    def test_large_records_are_fewer(self) -> None:
+        """The bound counts their bytes, too."""
+        member = Member(Setup(poll_max_records=1))
+        large = UNSET + bytes(KEPT_BYTES // 4)
+        member.source.append(*(a_record(offset, value=large) for offset in range(20)))
+
+        member.turn(200, every_s=0.1)
+
+        assert member.tally.records_received <= 5
+        assert P0 in member.source.paused
+
+    def test_other_topics_go_on(self) -> None:
+        """A setting that one topic lacks harms no other."""
+        other = Partition("others", 0)
+        member = Member(Setup(), P0, other)
+        member.source.append(*(a_record(offset, value=UNSET) for offset in range(300)))
+        member.turn(20, every_s=0.1)
+        member.source.append(a_record(0, partition=other, value=page(0)))
+        member.turn(30, every_s=0.1)
+
+        assert member.pipeline.waits_for == "misconfigured"
+        assert member.source.stored[other][0] == 1
+
+    def test_one_that_strayed_into_a_good_topic_is_poison(self) -> None:
+        """The settings were right for a record of that topic."""
+        member = Member()
+        values = [page(0), UNSET, page(2)]
+        member.source.append(*(a_record(n, value=value) for n, value in enumerate(values)))
+
+        member.turn(30, every_s=0.1)
+
+        assert member.pipeline.waits_for is None
+        assert len(member.letters.topic) == 1
+        assert member.committed == 3
+
+    def test_so_is_one_that_a_good_record_follows(self) -> None:
+        """A run may begin with it: what was said is taken back, and reading never stopped."""
+        member = Member()
+        member.source.append(a_record(0, value=UNSET))
+        member.turn(1_000, every_s=0.1)
+        before = member.pipeline.waits_for
+        member.source.append(a_record(1, value=page(1)))
+
+        member.turn(30, every_s=0.1)
+
+        assert (before, member.pipeline.waits_for) == ("misconfigured", None)
+        assert len(member.letters.topic) == 1
+        assert member.committed == 2
+
+    def test_a_good_record_among_what_was_read_lets_a_full_topic_go_on(self) -> None:
+        """It came in the same poll as the hundred."""
+        member = Member()
+        values = [UNSET] * (KEPT + 20) + [page(0)] * 200
+        member.source.append(*(a_record(n, value=value) for n, value in enumerate(values)))
+
+        member.turn(300, every_s=0.1)
+
+        assert member.committed == len(values)
+        assert P0 not in member.source.paused
+
+    def test_a_tombstone_shows_no_setting_to_be_right(self) -> None:
+        """It has nothing that could be read."""
+        member = Member()
+        member.source.append(a_record(0, value=UNSET), a_record(1, value=None))
+
+        member.turn(200, every_s=0.1)
+
+        assert member.pipeline.waits_for == "misconfigured"
+        assert [] == member.letters.topic
+
+    def test_what_another_member_owns_by_now_is_its_to_say(self) -> None:
+        """With the partition the trouble went away."""
+        member = Member(Setup(), P0, Partition("others", 0))
+        member.source.append(a_record(0, value=UNSET))
+        member.turn(5, every_s=0.1)
+
+        member.source.revoke(P0)
+        member.turn(5, every_s=0.1)
+
+        assert member.pipeline.waits_for is None
+
+    def test_an_operator_who_wants_them_put_aside_has_it_so(self) -> None:
+        """The limit of zero means: all that is bad is a dead letter."""
+        member = Member(Setup(storm_limit=0))
+        member.source.append(*(a_record(offset, value=UNSET) for offset in range(300)))
+
+        member.turn(100, every_s=0.1)
+
+        assert len(member.letters.topic) == 300
+
+
+class TestUnforeseen:
+    """What nobody foresaw in decoding or translating is a dead letter, not the program's end."""
+
+    @pytest.mark.parametrize("where", ["_decode", "_translate"])
+    def test_it_harms_only_its_event(self, where: str) -> None:
+        """The type and the place in the code are told, and nothing that the exception says."""
+        member = Member()
+        stage = getattr(member.pipeline, where)
+
+        def breaks(value: object, *others: object) -> object:
+            if "m1" in str(value):
+                raise KeyError("jane@example.com")
+            return stage(value, *others)
+
+        setattr(member.pipeline, where, breaks)
+        member.source.append(*(a_record(offset, value=page(offset)) for offset in range(3)))
+        member.turn(30, every_s=0.1)
+
+        (letter,) = member.letters.topic
+        assert letter.reason is DeadLetterReason.INTERNAL_ERROR
+        assert letter.detail.startswith("KeyError in consumer.flow.pipeline:")
+        assert "jane" not in letter.detail
+        assert member.committed == 3
+
+    def test_every_event_is_a_storm(self) -> None:
+        """A fault of ours that breaks all of them stops, and buries none."""
+        member = Member()
+
+        def breaks(_event: object, _timestamp_ms: object) -> SegCall:
+            raise RecursionError
+
+        member.pipeline._translate = breaks
+        member.source.append(*(a_record(offset, value=page(offset)) for offset in range(300)))
+        member.turn(100, every_s=0.1)
+
+        assert member.pipeline.waits_for == "dead_letter_storm"
+        assert [] == member.letters.topic
+
+
+class TestLettersThatStick:
+    """What a dead-letter topic does not take is said, and its partition alone waits."""
+
+    def test_a_refused_letter_is_what_is_waited_for(self) -> None:
+        """Readiness says which and why, although everything else goes on."""
+        member = Member()
+        member.letters.away, member.letters.problem = True, "the letter of events/0/1 is too large"
+        values = [page(0), POISON, page(2)]
+        member.source.append(*(a_record(n, value=value) for n, value in enumerate(values)))
+
+        member.turn(30, every_s=0.1)
+
+        assert member.pipeline.waits_for == "dead_letter_topic"
+        assert member.pipeline.detail == "the letter of events/0/1 is too large"
+        assert P0 not in member.source.paused
+        assert {("page",): 2} == member.tally.calls_delivered
+
+    def test_many_bytes_of_letters_stop_reading(self) -> None:
+        """A few large letters are as bad as a thousand small ones."""
+        member = Member(Setup(storm_limit=0, poll_max_records=2))
+        member.letters.away = True
+        large = POISON + bytes(PENDING_MAX_BYTES // 10)
+        member.source.append(*(a_record(offset, value=large) for offset in range(100)))
+
+        member.turn(100, every_s=0.1)
+
+        assert member.pipeline.waits_for == "dead_letter_topic"
+        assert P0 in member.source.paused
+        assert member.tally.records_received <= 12
 
 
 def test_rejected_batch_is_halved_until_the_guilty_call_stands_alone() -> None:

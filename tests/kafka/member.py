@@ -77,6 +77,7 @@ class Member:
         """How many records came, those included that need no work."""
         self.said: list[Said] = []
         self.answers: list[str | None] = []
+        self.on_assign: Callable[[Collection[Tenure]], None] = lambda _tenures: None
         self.on_revoke: Callable[[Collection[Tenure]], None] = lambda _tenures: None
         self.source.subscribe(self)
 
@@ -150,6 +151,7 @@ class Member:
         """Hear that the partitions of *tenures* are its own."""
         self._hear("assigned", tenures)
         self.tenures |= {tenure.partition: tenure for tenure in tenures}
+        self.on_assign(tenures)
 
     def revoked(self, tenures: Collection[Tenure]) -> None:
         """Hear that *tenures* end."""

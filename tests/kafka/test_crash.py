@@ -18,14 +18,13 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 import pytest
 
 from consumer.core.timing import SystemClock
-from consumer.flow.assignment import HOLD_S
+from consumer.flow.assignment import HOLD_S, SOONEST_S
 from consumer.sandbox import Sandbox
 from tests.kafka.bomb import STAGES
 from tests.kafka.conftest import SOAK
 from tests.kafka.member import PROTOCOLS
 from tests.kafka.program import pause
 from tests.kafka.scene import (
-    COMMIT_INTERVAL_S,
     MAX_IN_FLIGHT,
     REQUESTS_PER_SECOND,
     Scene,
@@ -45,7 +44,7 @@ Case = tuple[str, str, int]
 
 AT_ONCE = 4
 
-DOUBLES_MAX = MAX_IN_FLIGHT + round(REQUESTS_PER_SECOND * (5 * COMMIT_INTERVAL_S + HOLD_S))
+DOUBLES_MAX = MAX_IN_FLIGHT + round(REQUESTS_PER_SECOND * (5 * SOONEST_S + HOLD_S))
 """What one death may cost: the calls in flight, and those that were finished since the last commit
 was acknowledged. A busy machine is allowed a few intervals, and commits wait for a rebalance."""
 

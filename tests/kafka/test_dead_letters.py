@@ -10,6 +10,7 @@ from confluent_kafka import KafkaError
 
 from consumer.core.errors import StartError
 from consumer.core.model import Partition
+from consumer.kafka.dead_letter_headers import PREFIX
 from consumer.kafka.dead_letter_reader import (
     COUNT_HEADER,
     FROM_HEADER,
@@ -17,7 +18,7 @@ from consumer.kafka.dead_letter_reader import (
     read_letters,
     revived,
 )
-from consumer.kafka.dead_letters import PREFIX, RETRY_AFTER_S
+from consumer.kafka.dead_letters import RETRY_AFTER_S
 from consumer.kafka.produce import TopicProducer
 from consumer.kafka.read import read_topic
 from tests.kafka.member import until

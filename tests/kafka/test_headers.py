@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from consumer.core.errors import DeadLetterReason
 from consumer.core.model import DeadLetter, Headers, Partition, Record, Tenure
-from consumer.kafka.dead_letters import PREFIX, headers_of
+from consumer.kafka.dead_letter_headers import PREFIX, headers_of
 
 
 def letter(headers: Headers | None = None, status: int | None = 422) -> DeadLetter:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from consumer.core.model import Partition
+from consumer.kafka.dead_letter_headers import PREFIX
 from consumer.kafka.dead_letter_reader import letter_of
-from consumer.kafka.dead_letters import CUT_TO_BYTES, PREFIX, RETRY_AFTER_S
+from consumer.kafka.dead_letters import CUT_TO_BYTES, RETRY_AFTER_S
 from consumer.kafka.read import read_topic
 from tests.kafka.program import eventually
 

@@ -11,6 +11,7 @@ from confluent_kafka.admin import NewPartitions
 from consumer.core.errors import StartError
 from consumer.core.ledger import Checkpoint
 from consumer.core.model import Partition
+from consumer.core.ports import Extent
 from consumer.kafka import records
 from tests.kafka.brokers import LIMIT_S, Real, committed
 from tests.kafka.member import CONSUMER, COOPERATIVE, EAGER, produce, turns, until
@@ -128,6 +129,34 @@ def test_what_was_aborted_is_not_read(real: Real, topic: str, join: Join) -> Non
     assert member.values == [b"a", b"b"]
     assert committed(real, f"group-of-{topic}", topic, 1) == {0: 5}
     assert again.values == [b"c"]
+
+
+def test_the_markers_of_transactions_are_no_lag(real: Real, topic: str, join: Join) -> None:
+    """Nor is what was aborted: an idle topic is read to its end, and committed there."""
+    real.create_topic(topic, 1)
+    producer = Producer(
+        {"bootstrap.servers": real.bootstrap, "transactional.id": topic, "log_level": 0}
+    )
+    producer.init_transactions(LIMIT_S)
+    for value, end in (
+        (b"a", producer.commit_transaction),
+        (b"never", producer.abort_transaction),
+    ):
+        producer.begin_transaction()
+        producer.produce(topic, value)
+        producer.flush(LIMIT_S)
+        end(LIMIT_S)
+    member = join(real, topic)
+    partition = Partition(topic, 0)
+    until(lambda: member.source.extents() == {partition: Extent(4, 4)}, member)
+    ledger = member.tenures[partition].ledger
+
+    ledger.pass_over(4)
+    assert ledger.position == 0, "the first record is in flight"
+    member.finish_all()
+    member.commit_now()
+
+    assert committed(real, f"group-of-{topic}", topic, 1) == {0: 4}
 
 
 @pytest.mark.parametrize("wait", [False, True], ids=["later", "now"])

@@ -10,7 +10,8 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from consumer.core.errors import StartError
 from consumer.core.ledger import Checkpoint
-from consumer.core.model import Partition
+from consumer.core.model import Partition, Pause
+from consumer.core.ports import Extent
 from consumer.kafka.positions import Positions
 from consumer.kafka.produce import Outgoing, TopicProducer
 from tests.kafka.brokers import commit, committed
@@ -71,19 +72,51 @@ class TestReading:
             offsets = [it.offset for it in member.records if it.partition.number == number]
             assert offsets == list(range(len(offsets)))
 
-    def test_the_ends_of_the_partitions_are_known_without_a_question(
-        self, broker: Broker, topic: str, join: Join
-    ) -> None:
-        """Once something was read, the end is where the next record will be."""
+    def test_what_is_left_to_read(self, broker: Broker, topic: str, join: Join) -> None:
+        """The position is the next record to read, the end where the next one will be written."""
         broker.create_topic(topic, 1)
         produce(broker, topic, numbers(1, 7))
 
         member = join(broker, topic)
-        before = member.source.end_offsets()
+        assert member.source.extents() == {}
         until(lambda: len(member.records) == 7, member)
 
-        assert before == {}
-        assert member.source.end_offsets() == {Partition(topic, 0): 7}
+        assert member.source.extents() == {Partition(topic, 0): Extent(7, 7)}
+
+    @pytest.mark.parametrize("committed_at", [None, 3])
+    def test_what_is_left_to_read_of_a_partition_that_was_never_read(
+        self, broker: Broker, topic: str, join: Join, committed_at: int | None
+    ) -> None:
+        """Paused as soon as it came: the brokers are asked, and not waited for."""
+        broker.create_topic(topic, 1)
+        produce(broker, topic, numbers(1, 7))
+        if committed_at is not None:
+            commit(broker, f"group-of-{topic}", topic, 0, committed_at)
+        member = join(broker, topic)
+        partition = Partition(topic, 0)
+        member.on_assign = lambda tenures: member.source.pause(tenures, Pause.EVERYTHING)
+
+        expected = {partition: Extent(committed_at or 0, 7)}
+        until(lambda: member.source.extents() == expected, member)
+
+        assert member.polled == 0
+
+    def test_the_end_moves_while_a_partition_is_paused(
+        self, broker: Broker, topic: str, join: Join
+    ) -> None:
+        """What is written meanwhile is lag."""
+        broker.create_topic(topic, 1)
+        produce(broker, topic, numbers(1, 7))
+        member = join(broker, topic)
+        until(lambda: len(member.records) == 7, member)
+        partition = Partition(topic, 0)
+
+        member.pause(partition)
+        produce(broker, topic, numbers(8, 20))
+        until(lambda: member.source.extents() == {partition: Extent(7, 20)}, member)
+
+        member.resume(partition)
+        until(lambda: member.source.extents() == {partition: Extent(20, 20)}, member)
 
     def test_a_record_of_a_partition_that_has_left_is_not_given_out(
         self, broker: Broker, topic: str, join: Join
@@ -461,9 +494,9 @@ def committed_ends(broker: Broker, topic: str, partitions: int, join: Join) -> d
     """Return how many records each partition has, by a group of its own."""
     member = join(broker, topic, SEG_KAFKA__GROUP_ID=f"ends-of-{topic}")
     until(lambda: len(member.records) == 300, member)
-    ends = member.source.end_offsets()
+    numbers_read = [record.partition.number for record in member.records]
     member.kill()
-    return {number: ends[Partition(topic, number)] for number in range(partitions)}
+    return {number: numbers_read.count(number) for number in range(partitions)}
 
 
 class TestPattern:

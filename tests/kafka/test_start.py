@@ -13,6 +13,7 @@ from consumer.core.timing import SystemClock
 from consumer.kafka.start import check_start
 from tests.kafka.brokers import LIMIT_S, Broker, Embedded, Real, topics_of
 from tests.kafka.member import settings_for
+from tests.kafka.program import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,6 +30,15 @@ def check(broker: Broker, topics: str, **variables: str) -> list[Mapping[str, ob
     log = structlog.wrap_logger(lines, processors=[])
     check_start(settings.kafka, settings.dead_letter, SystemClock(), log)
     return [it.kwargs for it in lines.calls if it.method_name == "warning"]
+
+
+def configure(broker: Real, topic: str, name: str, value: str) -> None:
+    """Set one setting of a topic, and return when the broker tells of it."""
+    broker.configure(topic, name, value)
+    asked = ConfigResource(ResourceType.TOPIC, topic)
+    eventually(
+        lambda: broker.admin.describe_configs([asked])[asked].result(LIMIT_S)[name].value == value
+    )
 
 
 def test_a_missing_topic_is_named(broker: Broker, topic: str) -> None:
@@ -103,7 +113,7 @@ class TestDeadLetterTopic:
             pytest.skip("the embedded broker has no configuration")
         for name in (topic, f"{topic}.dead-letter"):
             broker.create_topic(name, 1)
-        broker.configure(f"{topic}.dead-letter", "cleanup.policy", policy)
+        configure(broker, f"{topic}.dead-letter", "cleanup.policy", policy)
 
         with pytest.raises(StartError, match=r"is compacted: .* Set its cleanup.policy to delete"):
             check(broker, topic)
@@ -114,7 +124,7 @@ class TestDeadLetterTopic:
             pytest.skip("the embedded broker has no configuration")
         for name in (topic, f"{topic}-b", f"{topic}-letters"):
             broker.create_topic(name, 1)
-        broker.configure(topic, "max.message.bytes", "2000000")
+        configure(broker, topic, "max.message.bytes", "2000000")
 
         lines = check(broker, f"{topic},{topic}-b", SEG_DEAD_LETTER__TOPIC=f"{topic}-letters")
 

@@ -29,6 +29,10 @@ class Shifted(SystemClock):
         """Return the machine's time and what it was put forward."""
         return super().monotonic_s() + self.ahead_s
 
+    def boottime_s(self) -> float:
+        """Return the same: nothing is ever suspended."""
+        return super().monotonic_s() + self.ahead_s
+
 
 class Writer:
     """A writer whose records are all of one topic at a time."""

@@ -19,7 +19,7 @@ STUB: Final = """#!/bin/sh
 # An interpreter VERSION at BASE; an environment's is a copy beside a file that says it has pip.
 case "$*" in
     --version) echo "Python VERSION" ;;
-    *version_info*) exec REAL -c "import sys; sys.version_info = (NUMBERS); $2" ;;
+    *version_info*) exec "REAL" -c "import sys; sys.version_info = (NUMBERS); $2" ;;
     *base_prefix*) echo "VERSION BASE" ;;
     *_base_executable*) echo "BASE/NAME" ;;
     "-m venv"*)

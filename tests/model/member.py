@@ -10,6 +10,7 @@ import orjson
 from consumer.core.errors import (
     DeadLetterReason,
     IgnoredReason,
+    MisconfiguredError,
     PendingError,
     PoisonError,
     UnavailableError,
@@ -18,10 +19,10 @@ from consumer.core.lanes import Lanes
 from consumer.core.model import Ignored, SegCall
 from consumer.flow.assignment import Assignment
 from consumer.flow.backpressure import Backpressure
+from consumer.flow.letters import Letters
 from consumer.flow.outcomes import Outcomes
 from consumer.flow.pipeline import Pipeline, Stages
 from consumer.flow.rebalance import Rebalance
-from consumer.flow.storm import StormGuard
 from consumer.observe.metrics import Tally
 from consumer.program.wiring import LANE_OF
 from consumer.seg.breaker import Breaker
@@ -32,10 +33,11 @@ from consumer.seg.rate import Rate
 from tests.member import silent_log
 from tests.model.outside import ModelDeadLetters, ModelSeg, ModelSource
 from tests.model.script import (
-    BODY_BYTES,
     BOUNDS,
     DRAIN_S,
+    EVENT_BYTES,
     GAP_MAX,
+    LEASE_S,
     POLICY,
     POLL_MAX,
     CrashedError,
@@ -58,6 +60,8 @@ class Member:
         self._world = world
         self.crash_at: CrashPoint | None = None
         self._looked_up: set[Place] = set()
+        self.has_read = False
+        """Whether a record could be read in this run."""
         self.tally = Tally()
         self.source = ModelSource(world, self)
         self.seg = ModelSeg(world, self)
@@ -79,16 +83,13 @@ class Member:
             clock=clock,
             random=chance,
         )
-        self.assignment = Assignment(self.source, 1.0, self.tally, clock)
+        self.assignment = Assignment(self.source, LEASE_S, self.tally, clock)
         backpressure = Backpressure(self.source, BOUNDS)
+        self.letters = Letters(
+            self.dead_letters, self.delivery.breaker, world.storm_limit, clock=clock, log=log
+        )
         self.outcomes = Outcomes(
-            self.assignment,
-            self.delivery,
-            self.dead_letters,
-            StormGuard(world.storm_limit),
-            tally=self.tally,
-            clock=clock,
-            log=log,
+            self.assignment, self.delivery, self.letters, tally=self.tally, clock=clock
         )
         stages = Stages(
             source=self.source,
@@ -98,11 +99,10 @@ class Member:
             lane_of=LANE_OF[world.config.ordering],
             lanes=self.lanes,
             delivery=self.delivery,
-            dead_letters=self.dead_letters,
+            letters=self.letters,
             outcomes=self.outcomes,
             assignment=self.assignment,
             backpressure=backpressure,
-            unreadable=StormGuard(world.storm_limit),
         )
         self.pipeline = Pipeline(
             stages, poll_max_records=POLL_MAX, tally=self.tally, clock=clock, log=log
@@ -121,6 +121,7 @@ class Member:
         """Do one turn of the loop, and die if it is time to."""
         try:
             self.pipeline.turn()
+            self.assignment.pass_over(self.source.extents())
         except CrashedError:
             self._world.crash(self)
 
@@ -146,11 +147,13 @@ class Member:
         assert in_flight == tally.records_in_flight
         assert tally.records_received == tally.outcomes + in_flight, "conservation"
         assert in_flight <= BOUNDS.records + POLL_MAX, "memory"
-        held_bytes = self.lanes.body_bytes
-        assert held_bytes <= BOUNDS.body_bytes + POLL_MAX * BODY_BYTES, "memory: bytes"
+        kept_bytes = self.lanes.body_bytes + sum(tenure.kept_bytes for tenure in tenures)
+        assert kept_bytes <= BOUNDS.kept_bytes + POLL_MAX * EVENT_BYTES, "memory: bytes"
         for tenure in tenures:
             read_ahead = POLL_MAX * (1 + GAP_MAX)
             window = tenure.ledger.window
+            assert tenure.kept_bytes >= 0
+            assert tenure.ledger.in_flight or not tenure.kept_bytes, "memory: what nobody keeps"
             assert window < BOUNDS.window + read_ahead, f"memory: {tenure.partition}"
 
     @property
@@ -178,11 +181,14 @@ class Member:
             raise PendingError("schema_registry", "it answers the next time")
         if fact.kind == "poison":
             raise PoisonError(DeadLetterReason.BAD_AVRO, "it is poison")
+        if fact.kind == "misplaced":
+            raise MisconfiguredError(DeadLetterReason.UNKNOWN_FRAMING, "it is no Avro")
         return {"messageId": f"m-{place.partition}-{place.offset}", "name": value.decode()}
 
     def _translate(self, event: Event, _timestamp_ms: int | None) -> SegCall | Ignored:
         body = (event["name"] or "").encode()
         fact: Fact = self._world.truth.facts[Place(*orjson.loads(body))]
+        self.has_read = True
         if fact.kind == "ignored":
             return Ignored(IgnoredReason.UNMAPPED_EVENT)
         return SegCall("page", None, event["messageId"], fact.user, None, False, body)  # noqa: FBT003 - a row

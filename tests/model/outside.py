@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from consumer.core.model import Tenure, bytes_of
+from consumer.core.ports import Extent
 from consumer.seg.answers import Answer
 from consumer.seg.batch import Batch
 from tests.model.script import DRAIN_S, TIMEOUT_S, Request
@@ -101,9 +102,15 @@ class ModelSource:
         for tenure in tenures:
             tenure.pauses.discard(reason)
 
-    def end_offsets(self) -> Mapping[Partition, int]:
-        """Return nothing: the loop does not ask."""
-        return {}
+    def extents(self) -> Mapping[Partition, Extent]:
+        """Return that the reader has passed over the gap before the next record, as it may."""
+        extents = {}
+        for partition in self.tenures:
+            at, log = self._next[partition], self._world.truth.log[partition]
+            extents[partition] = Extent(
+                next((it.offset for it in log if it.offset >= at), at), None
+            )
+        return extents
 
     def flush(self) -> None:
         """Let the broker see every commit under way; the answers are not told any more."""
@@ -193,6 +200,7 @@ class ModelSeg:
     def __init__(self, world: World, member: Member) -> None:
         self._world = world
         self._member = member
+        self.send_until_s = 0.0
         self.under_way: list[Request] = []
 
     @property
@@ -309,7 +317,8 @@ class ModelDeadLetters:
     def put(self, letter: DeadLetter) -> None:
         """Start to write *letter*."""
         self._under_way.append(letter)
-        self._world.truth.buries(_place(letter.record), letter.reason)
+        right = self._member.has_read or not self._world.storm_limit
+        self._world.truth.buries(_place(letter.record), letter.reason, settings_right=right)
         self._member.passes("letter_put")
 
     def stored(self) -> list[DeadLetter]:

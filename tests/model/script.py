@@ -32,17 +32,18 @@ CrashPoint: TypeAlias = Literal[
     "polled", "decoded", "sent", "answered", "letter_put", "letter_written", "commit_sent"
 ]
 
-BOUNDS = Bounds(records=12, window=16, lane=4, body_bytes=150)
-BODY_BYTES = 30  # of a call, at the most
+BOUNDS = Bounds(records=12, window=16, lane=4, kept_bytes=300)
+EVENT_BYTES = 80  # of a record and its call, at the most
 POLL_MAX = 5
 GAP_MAX = 3
 POLICY = RetryPolicy(base_s=0.5, max_s=4.0, budget_s=20.0, max_attempts=3, retry_after_max_s=5.0)
 TIMEOUT_S = 30.0
 DRAIN_S = 2.0
+LEASE_S = 4.0
 
 
-class CrashedError(Exception):
-    """The process is gone: nothing of it runs any more."""
+class CrashedError(BaseException):
+    """The process is gone: nothing of it runs any more, and nobody catches that."""
 
 
 class Request(NamedTuple):

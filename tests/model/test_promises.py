@@ -11,7 +11,7 @@ takes, and prints how to repeat what it finds.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import pytest
 from hypothesis import HealthCheck, Phase, note, settings
@@ -25,7 +25,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from consumer.flow import pipeline, storm
+from consumer.flow import letters, settings_guard, storm
 from consumer.seg import breaker
 from consumer.seg.breaker import OpenReason
 from tests.model.script import GAP_MAX, AnswerKind, CommitKind, Config, CrashPoint
@@ -51,7 +51,7 @@ TURNS_WITHOUT_PROGRESS = 600
 
 FACTS = st.builds(
     Fact,
-    kind=st.sampled_from(["good"] * 6 + ["ignored", "tombstone", "poison"]),
+    kind=st.sampled_from(["good"] * 6 + ["ignored", "tombstone", "poison", "misplaced"]),
     taste=st.sampled_from(["takes"] * 8 + ["rejects", "unsupported", "breaks"]),
     new_schema=st.sampled_from([False] * 5 + [True]),
     key=st.sampled_from([b"a", b"b", None]),
@@ -109,10 +109,14 @@ class Histories(RuleBasedStateMachine):
         for fact, gap in zip(facts, gaps, strict=False):
             self.world.truth.append(partitions[number % len(partitions)], fact, gap)
 
-    @rule(number=st.integers(0, 2), count=st.sampled_from([2, 3, 5, 16]))
-    def produce_poison(self, number: int, count: int) -> None:
+    @rule(
+        number=st.integers(0, 2),
+        count=st.sampled_from([2, 3, 5, 16]),
+        kind=st.sampled_from(["poison", "misplaced"]),
+    )
+    def produce_poison(self, number: int, count: int, kind: Literal["poison", "misplaced"]) -> None:
         """Somebody writes nothing but poison."""
-        poison = Fact("poison", "takes", new_schema=False, key=b"a", user="u")
+        poison = Fact(kind, "takes", new_schema=False, key=b"a", user="u")
         partitions = self.world.truth.partitions
         for _ in range(count):
             self.world.truth.append(partitions[number % len(partitions)], poison, 0)
@@ -259,8 +263,11 @@ class Histories(RuleBasedStateMachine):
         world.storm_limit = 0.0  # the operator has looked, and says: go on
         for member in world.members.copy():
             member.crash_at = None
-            member.pipeline._unreadable._limit = member.outcomes._undeliverable._limit = 0.0
-            if member.delivery.breaker.reason is OpenReason.DEAD_LETTER_STORM:
+            kept = member.letters
+            kept._unreadable._limit = kept._rejected._limit = 0.0
+            kept._settings._on = False
+            stormed = member.delivery.breaker.reason is OpenReason.DEAD_LETTER_STORM
+            if stormed or kept.misconfigured:
                 world.shut_down(member)
         self.fenced_learn_of_it()
         if not world.members:
@@ -302,7 +309,8 @@ def _small_thresholds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(breaker, "FAILURES_TO_OPEN", 4)
     monkeypatch.setattr(storm, "FIRST", 8)
     monkeypatch.setattr(storm, "WINDOW", 16)
-    monkeypatch.setattr(pipeline, "DEAD_LETTERS_PENDING_MAX", 3)
+    monkeypatch.setattr(settings_guard, "KEPT", 4)
+    monkeypatch.setattr(letters, "PENDING_MAX", 3)
 
 
 @pytest.mark.usefixtures("_small_thresholds")

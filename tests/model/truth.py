@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from consumer.core.ledger import Checkpoint
 
-Kind: TypeAlias = Literal["good", "ignored", "tombstone", "poison"]
+Kind: TypeAlias = Literal["good", "ignored", "tombstone", "poison", "misplaced"]
 Taste: TypeAlias = Literal["takes", "rejects", "unsupported", "breaks"]
 Ordering: TypeAlias = Literal["key", "user", "partition"]
 
@@ -143,14 +143,19 @@ class Truth:
                 self._highest[lane] = place.offset
             self.end(place, "seg")
 
-    def buries(self, place: Place, reason: DeadLetterReason) -> None:
-        """A letter for *place* is on its way to the dead-letter topic."""
+    def buries(self, place: Place, reason: DeadLetterReason, *, settings_right: bool) -> None:
+        """A letter for *place* is on its way to the dead-letter topic.
+
+        *settings_right*: its member has read another record, so that no setting is at fault.
+        """
         if reason is DeadLetterReason.REJECTED_BY_SEG:
             assert place in self.refused, f"fair: Seg never refused {place} alone"
         elif reason is DeadLetterReason.RETRIES_EXHAUSTED:
             assert place in self.failed, f"fair: {place} never failed alone"
         else:
-            assert self.facts[place].kind == "poison", f"fair: {place} is not poison"
+            kind = self.facts[place].kind
+            assert kind in {"poison", "misplaced"}, f"fair: {place} is not poison"
+            assert kind == "poison" or settings_right, f"fair: {place} blames a setting"
         self.set_aside.add(place)
 
     # ---- the broker

@@ -268,6 +268,14 @@ CASES = [
         LIVE | _open("unauthorised", "1x30") | _open("misrouted", "0x30"), 20, None,
     ),
     Case(
+        "SegConsumerMisconfigured", "critical", "a topic needs a registry, and there is none",
+        LIVE | _open("misconfigured", "0x10 1x30"), 20, JOB,
+    ),
+    Case(
+        "SegConsumerMisconfigured", "critical", "the first record of a run was JSON, by mistake",
+        LIVE | _open("misconfigured", "0x10 1 0x30"), 20, None,
+    ),
+    Case(
         "SegConsumerBreakerOpen", "critical", "Seg has been away for over an hour",
         LIVE | _open("outage", "1x80"), 70, JOB,
     ),

@@ -16,7 +16,7 @@ from consumer.observe.exposition import Metrics
 from consumer.observe.health import Health, HealthServer, Status
 from consumer.observe.metrics import Tally
 from tests.fakes import FakeClock
-from tests.machines.addresses import ipv6_here
+from tests.machines.limits import ipv6_here
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -34,6 +34,10 @@ class FakeClock:
         """Return the seconds that were told."""
         return self.now_s
 
+    def boottime_s(self) -> float:
+        """Return the same: nothing is ever suspended."""
+        return self.now_s
+
     def wall_s(self) -> float:
         """Return noon and the seconds that were told."""
         return NOON_S + self.now_s
@@ -377,6 +381,17 @@ class TestMasks:
             [{masked: [masked]}],
             f"ValueError: {masked}",
         ] == [line.get("fact", line.get("error", line["event"])) for line in lines(out)]
+
+    def test_names_of_secrets(self, out: io.StringIO) -> None:
+        """What stands under the name of a secret is masked, however deep; its number is none."""
+        config: Value = {"sasl.password": "hunter2", "tokens": ["a"], "group.id": "g", "Cookie": 3}
+        logs.get().info("seen", client_secret="hunter2", config=[config])
+
+        (line,) = lines(out)
+        assert line["client_secret"] == "[hidden]"
+        assert line["config"] == [
+            {"sasl.password": "[hidden]", "tokens": "[hidden]", "group.id": "g", "Cookie": 3}
+        ]
 
     def test_exceptions(self, out: io.StringIO) -> None:
         """The text of somebody else's exception is masked too."""

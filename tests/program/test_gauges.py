@@ -6,11 +6,13 @@ from random import Random
 
 import pytest
 
-from consumer.core.errors import DeadLetterReason
+from consumer.core.errors import DeadLetterReason, MisconfiguredError
 from consumer.core.lanes import Lanes
 from consumer.core.ledger import Checkpoint
 from consumer.core.model import DeadLetter, Pause, Tenure
+from consumer.core.ports import Extent
 from consumer.flow.assignment import Assignment
+from consumer.flow.letters import Letters
 from consumer.observe.metrics import Tally
 from consumer.program.gauges import Gauged, refresh, refresh_lag
 from consumer.seg.breaker import Breaker, OpenReason
@@ -31,6 +33,7 @@ from tests.fakes import (
     a_task,
     an_answer,
 )
+from tests.member import silent_log
 
 NOON_MS = NOON_S * 1000
 LABELS = ("events", "0")
@@ -63,10 +66,13 @@ class Parts:
             clock=self.clock,
             random=random,
         )
+        self.letters = Letters(
+            self.dead_letters, self.delivery.breaker, 0.5, clock=self.clock, log=silent_log()
+        )
 
     def refreshed(self) -> Tally:
         """Return the tally after a refresh."""
-        parts = Gauged(self.assignment, self.delivery, self.dead_letters)
+        parts = Gauged(self.assignment, self.delivery, self.letters)
         refresh(self.tally, parts)
         return self.tally
 
@@ -121,13 +127,23 @@ def test_breaker_has_a_series_for_each_reason(parts: Parts) -> None:
     assert sum(breaker_open.values()) == 1
 
 
+def test_topic_that_cannot_be_read_is_shown_beside_the_breaker(parts: Parts) -> None:
+    """Its alert looks there; the breaker is closed, for calls go on."""
+    error = MisconfiguredError(DeadLetterReason.UNKNOWN_FRAMING, "")
+    parts.letters.unreadable(a_record(), error)
+
+    breaker_open = parts.refreshed().breaker_open
+    assert breaker_open["misconfigured",] == 1
+    assert sum(breaker_open.values()) == 1
+
+
 def behind(
-    tenure: Tenure, *, end: int | None, now_s: float = NOON_S
+    tenure: Tenure, *, end: int | None, reader: int | None = None, now_s: float = NOON_S
 ) -> tuple[float | None, float | None]:
     """Return the lag of `P0` in records and in seconds; None where a scrape shows none."""
     tally = Tally()
     tally.lag_records[LABELS] = tally.lag_seconds[LABELS] = 99_999  # of the last refresh
-    refresh_lag(tally, [tenure], {} if end is None else {P0: end}, now_s * 1000)
+    refresh_lag(tally, [tenure], {P0: Extent(reader, end)}, now_s * 1000)
     return tally.lag_records.get(LABELS), tally.lag_seconds.get(LABELS)
 
 
@@ -182,6 +198,11 @@ def test_age_that_is_not_known_is_not_shown(tenure: Tenure) -> None:
     assert (10, None) == behind(tenure, end=20)
 
 
+def test_partition_that_was_never_read_shows_its_lag() -> None:
+    """From where reading will begin; how old that is nobody knows."""
+    assert (20, None) == behind(Tenure(P0), end=30, reader=10)
+
+
 def test_clock_that_runs_behind_the_log_makes_no_negative_age() -> None:
     """Timestamps are the producers', or the broker's."""
     assert (1, 0.0) == behind(reading((10, -5.0)), end=11)
@@ -202,6 +223,6 @@ def test_partition_without_a_position_has_no_series() -> None:
     """Before its first record a partition without a commit is nowhere."""
     tally = Tally()
 
-    refresh_lag(tally, [Tenure(P0)], {P0: 20}, NOON_MS)
+    refresh_lag(tally, [Tenure(P0)], {P0: Extent(None, 20)}, NOON_MS)
 
     assert ({}, {}) == (tally.position_offset, tally.lag_records)

@@ -33,6 +33,10 @@ class FakeClock:
         """Return the time that the test has set."""
         return self.now_s
 
+    def boottime_s(self) -> float:
+        """Return the same: nothing is ever suspended."""
+        return self.now_s
+
     def wall_s(self) -> float:
         """Return the same."""
         return self.now_s

@@ -12,7 +12,7 @@ import pytest
 
 from consumer.core.errors import SettingsError, StartError
 from consumer.sandbox import Options, Sandbox, read_journal
-from tests.machines.addresses import ipv6_here
+from tests.machines.limits import ipv6_here
 from tests.sandbox.client import WEBSITE_ID, Client, page
 
 if TYPE_CHECKING:

@@ -42,17 +42,18 @@ class Authority:
         files = ["-keyout", str(self._key), "-out", str(self.certificate)]
         openssl(["req", "-x509", *_EC, *subject, *files])
 
-    def issue(self, name: str, *, days: int = 2) -> Identity:
+    def issue(self, name: str, *, days: int = 2, hosts: str = _HOST, role: str = "") -> Identity:
         """Return a certificate for *name* on this machine, valid for *days* from now.
 
-        A negative number makes one that expired so many days ago.
+        A negative number makes one that expired so many days ago. *hosts* are other names than this
+        machine's, as openssl's extensions; *role* comes before the name, such as `/O=admins`.
         """
         made = Identity(self._folder / f"{name}.pem", self._folder / f"{name}.key")
         request = self._folder / f"{name}.request"
         extensions = self._folder / "host.extensions"
-        extensions.write_text(_HOST)
+        extensions.write_text(hosts)
         files = ["-keyout", str(made.key), "-out", str(request)]
-        openssl(["req", *_EC, "-subj", f"/CN={name}", *files])
+        openssl(["req", *_EC, "-subj", f"{role}/CN={name}", *files])
         files = ["-in", str(request), "-out", str(made.certificate), "-extfile", str(extensions)]
         by = ["-CA", str(self.certificate), "-CAkey", str(self._key), "-CAcreateserial"]
         openssl(["x509", "-req", "-days", str(days), *files, *by])

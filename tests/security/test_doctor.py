@@ -81,4 +81,17 @@ def test_a_dead_letter_topic_for_smaller_records(kafka: Secured, name: str) -> N
     found = checks(kafka, name)[Name.DEAD_LETTERS]
 
     assert found.state is State.WARNING
-    assert "raise max.message.bytes" in found.text
+    assert f"Raise max.message.bytes of {name}.dead-letter to" in found.text
+
+
+def test_a_dead_letter_topic_that_is_compacted(kafka: Secured, name: str) -> None:
+    """It would lose letters, and the program does not start."""
+    kafka.kafka.create_topic(name, partitions=1)
+    kafka.kafka.create_topic(
+        f"{name}.dead-letter", partitions=1, config={"cleanup.policy": "compact"}
+    )
+
+    found = checks(kafka, name)[Name.DEAD_LETTERS]
+
+    assert found.state is State.FAILED
+    assert "Set its cleanup.policy to delete" in found.text

@@ -42,6 +42,10 @@ class FakeClock:
         """Return the time that the test has set."""
         return self.now_s
 
+    def boottime_s(self) -> float:
+        """Return the same: nothing is ever suspended."""
+        return self.now_s
+
     def wall_s(self) -> float:
         """Return the same."""
         return self.now_s
@@ -143,6 +147,7 @@ class Scripted:
         self, clock: FakeClock, answer: Callable[[list[int], float], Answer | None]
     ) -> None:
         self.clock = clock
+        self.send_until_s = 0.0
         self.answer = answer
         self.sent: list[tuple[list[int], str]] = []
         self._due: list[tuple[object, Answer]] = []
@@ -179,6 +184,7 @@ class Simulated:
         retry_after_s: float | None = None,
     ) -> None:
         self.clock = clock
+        self.send_until_s = 0.0
         self.latency_s = latency_s
         self.free_at_s = [] if servers is None else [0.0] * servers
         self.retry_after_s = retry_after_s

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from consumer.core.errors import DeadLetterReason, IgnoredReason
-from consumer.seg.answers import Answer, AnswerClass
+from consumer.seg.answers import NOT_SENT, Answer, AnswerClass
 from consumer.seg.breaker import BreakerState, OpenReason
 from consumer.seg.outbox import Batching
 from tests.seg.support import POLICY, Bench, FakeClock, Scripted, a_tenure
@@ -324,6 +324,32 @@ class TestBreaker:
             parts.step(600.0)
 
         assert sent(parts) == []
+
+
+class TestTimeToSend:
+    """Until when calls may go out."""
+
+    def test_nothing_starts_when_it_is_over(self) -> None:
+        """It waits for a step that has time."""
+        parts = bench(lambda _calls, _now_s: an_answer())
+        parts.put()
+        parts.delivery.step(1.0, parts.clock.boottime_s())
+        assert sent(parts) == []
+
+        parts.step()
+        assert sent(parts) == [[0]]
+
+    @pytest.mark.parametrize("batching", [None, BATCHING])
+    def test_what_did_not_leave_is_as_good_as_new(self, batching: Batching | None) -> None:
+        """It is first in its lane again, and has travelled in no request."""
+        answers = [NOT_SENT, an_answer(400)]
+        parts = bench(lambda _calls, _now_s: answers.pop(0), batching=batching)
+        parts.put("a", size=100_000), parts.put("a")
+        run(parts, lambda: bool(parts.settled))
+
+        assert sent(parts)[:2] == [[0], [0]]
+        assert [it.attempts for it in parts.settled] == [1]
+        assert parts.counts.answers == {AnswerClass.REJECTED: 1}
 
 
 class TestRevoked:
