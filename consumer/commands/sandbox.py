@@ -27,6 +27,11 @@ from consumer.sandbox.rules import read_faults
     type=click.Path(dir_okay=False, path_type=Path),
     help="A file that gains a line for each accepted call.",
 )
+@click.option(
+    "--arrivals",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="A file that gains a line for each call that is taken, also again.",
+)
 @click.option("--allow-remote", is_flag=True, help="Listen on an address that others can reach.")
 def command(  # noqa: PLR0913 - one parameter an option
     *,
@@ -37,6 +42,7 @@ def command(  # noqa: PLR0913 - one parameter an option
     seed: int,
     keep: int,
     journal: Path | None,
+    arrivals: Path | None,
     allow_remote: bool,
 ) -> None:
     """Stand in for Seg: check calls, keep them, show them on a page, and fail on demand."""
@@ -49,6 +55,7 @@ def command(  # noqa: PLR0913 - one parameter an option
         seed=seed,
         keep=keep,
         journal=journal,
+        arrivals=arrivals,
     )
     serve(options, lambda url: click.echo(f"the sandbox listens on {url}"))
 

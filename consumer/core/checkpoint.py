@@ -40,6 +40,16 @@ class UnreadableError(ValueError):
     """The metadata is not ours, or damaged: treat it as absent."""
 
 
+def with_log(text: str, log_id: str | None) -> str:
+    """Return *text* with the id of the log that its offsets are of; None where it is not known."""
+    return text if log_id is None else f"{text} {log_id}"
+
+
+def log_of(text: str | None) -> str | None:
+    """Return the id of the log that `with_log` wrote; None where there is none."""
+    return (text or "").partition(" ")[2] or None
+
+
 def encode(checkpoint: Checkpoint) -> str:
     """Return the shortest text for *checkpoint*, at most `LIMIT_BYTES` long."""
     span = min(checkpoint.horizon - checkpoint.position, SPAN_MAX)
@@ -59,6 +69,7 @@ def decode(position: int, text: str | None) -> Checkpoint:
     Raises:
         UnreadableError: another program wrote the text, or it is damaged.
     """
+    text = (text or "").partition(" ")[0]  # what follows is the log's id
     if not text:
         return Checkpoint(position, position, ())
     version, form, payload = text[:1], text[1:2], text[2:]

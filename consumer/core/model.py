@@ -68,6 +68,7 @@ class Tenure:
         "kept_bytes",
         "ledger",
         "letters",
+        "log_id",
         "over",
         "partition",
         "pauses",
@@ -80,6 +81,8 @@ class Tenure:
         self.ledger = Ledger(inherited)
         self.committed = inherited
         """What the broker acknowledged last; None where it has nothing."""
+        self.log_id: str | None = None
+        """Which log the offsets are of: a topic made anew has another; None where nobody tells."""
         self.pauses: set[Pause] = set()
         """Why it is not read; empty while it is."""
         self.held: deque[Record] = deque()

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaException, TopicPartition
 
+from consumer.core.checkpoint import encode, with_log
 from consumer.kafka.problems import code_of
-from consumer.kafka.records import offsets_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from confluent_kafka import Consumer, KafkaError, TopicPartition
+    from confluent_kafka import Consumer, KafkaError
 
     from consumer.core.ledger import Checkpoint
     from consumer.core.model import Tenure
@@ -34,7 +34,7 @@ class Commits:
             return
         self._under_way = owned
         try:
-            self._consumer.commit(offsets=_offsets(owned), asynchronous=True)
+            self._consumer.commit(offsets=as_commit(owned), asynchronous=True)
         except KafkaException as error:
             self._under_way = {}
             self._listener().commit_answered(owned, code_of(error))
@@ -46,7 +46,7 @@ class Commits:
             return
         self._under_way = {}  # the answer to an older commit says nothing new
         try:
-            self._consumer.commit(offsets=_offsets(owned), asynchronous=False)
+            self._consumer.commit(offsets=as_commit(owned), asynchronous=False)
         except KafkaException as error:
             self._listener().commit_answered(owned, code_of(error))
         else:
@@ -61,8 +61,16 @@ class Commits:
         self._listener().commit_answered(committed, None if error is None else error.name())
 
 
-def _offsets(owned: Mapping[Tenure, Checkpoint]) -> list[TopicPartition]:
-    return offsets_of({tenure.partition: checkpoint for tenure, checkpoint in owned.items()})
+def as_commit(owned: Mapping[Tenure, Checkpoint]) -> list[TopicPartition]:
+    """Return *owned* as a commit: positions, what is finished above them, and of which log."""
+    return [
+        TopicPartition(
+            *tenure.partition,
+            checkpoint.position,
+            metadata=with_log(encode(checkpoint), tenure.log_id),
+        )
+        for tenure, checkpoint in owned.items()
+    ]
 
 
 def _owned_only(checkpoints: Mapping[Tenure, Checkpoint]) -> dict[Tenure, Checkpoint]:

@@ -30,6 +30,20 @@ Config: TypeAlias = "dict[str, str | int | float | bool]"
 LIBRARY_LOG = logging.getLogger("librdkafka")
 """Where librdkafka's own lines go, instead of to standard error."""
 
+
+def _by_facility(record: logging.LogRecord) -> bool:
+    """Let *record* be one of its facility, such as FAIL, and one level less serious.
+
+    A broker that restarts is a line for each connection that it refuses, every one an error. What
+    is an error to the program comes to `error_cb`.
+    """
+    record.kind = record.getMessage().partition(" ")[0]
+    record.levelno = max(record.levelno - 10, logging.DEBUG)
+    return True
+
+
+LIBRARY_LOG.addFilter(_by_facility)
+
 _CONSUMER_ONLY = (
     "session.", "heartbeat.", "fetch.", "queued.", "max.poll.", "group.", "isolation.",
     "check.crcs", "max.partition.fetch.", "coordinator.query.",
@@ -42,6 +56,9 @@ _PRODUCER_ONLY = (
 
 SESSION_TIMEOUT_MS = 45_000
 """How long the group waits for a member that died; librdkafka's default."""
+
+ANSWER_WITHIN_MS = 10_000
+"""How long a broker may take; librdkafka's default of a minute is longer than the sessions."""
 
 LEASE_MAX_S = 10.0
 """A coordinator that is away for no longer than most of this is not felt."""
@@ -109,6 +126,7 @@ def consumer_config(settings: KafkaSettings) -> Config:
         "max.poll.interval.ms": poll_interval_ms,
         "fetch.queue.backoff.ms": 20,
         "queued.max.messages.kbytes": 8_192,
+        "socket.timeout.ms": ANSWER_WITHIN_MS,
     }
     if settings.group_protocol == "consumer":
         config["group.protocol"] = "consumer"

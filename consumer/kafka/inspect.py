@@ -171,6 +171,17 @@ class Cluster:
             compacted=None if policy is None else "compact" in policy,
         )
 
+    def shortest_session_s(self) -> float | None:
+        """Return the shortest session that the brokers allow by KIP-848; None where none tells."""
+        try:
+            brokers = self._admin.list_topics(timeout=ASK_TIMEOUT_S).brokers
+            resource = ConfigResource(ResourceType.BROKER, str(min(brokers)))
+            answers = self._admin.describe_configs([resource], request_timeout=ASK_TIMEOUT_S)
+            entry = answers[resource].result().get("group.consumer.min.session.timeout.ms")
+        except KafkaException:
+            return None
+        return None if entry is None or entry.value is None else int(entry.value) / 1000
+
     def _client(self) -> AdminClient:
         admin = make(AdminClient, admin_config(self._settings), error_cb=self._errors.append)
         if self._credentials is not None:

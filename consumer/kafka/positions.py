@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from consumer.core.checkpoint import UnreadableError, decode
+from consumer.core.checkpoint import UnreadableError, decode, log_of
 from consumer.core.errors import StartError
 from consumer.core.ledger import Checkpoint
 from consumer.core.model import Partition, Pause, Tenure
+from consumer.kafka.commits import as_commit
 from consumer.kafka.problems import code_of
-from consumer.kafka.records import offsets_of, place_of
+from consumer.kafka.records import place_of
 from consumer.kafka.retry import ask_again
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from structlog.typing import FilteringBoundLogger
 
+    from consumer.kafka.topic_ids import TopicIds
     from consumer.settings import KafkaSettings
 
 ASK_TIMEOUT_S = 30.0
@@ -33,6 +35,9 @@ _IN_A_REBALANCE = frozenset(
     {
         KafkaError.REBALANCE_IN_PROGRESS,
         KafkaError.ILLEGAL_GENERATION,
+        KafkaError.UNKNOWN_MEMBER_ID,
+        KafkaError.STALE_MEMBER_EPOCH,
+        KafkaError.FENCED_MEMBER_EPOCH,
     }
 )
 
@@ -41,9 +46,14 @@ class Positions:
     """Asks the group and the log where partitions start."""
 
     def __init__(
-        self, consumer: Consumer, settings: KafkaSettings, log: FilteringBoundLogger
+        self,
+        consumer: Consumer,
+        topic_ids: TopicIds,
+        settings: KafkaSettings,
+        log: FilteringBoundLogger,
     ) -> None:
         self._consumer = consumer
+        self._topic_ids = topic_ids
         self._settings = settings
         self._log = log
 
@@ -63,16 +73,32 @@ class Positions:
                 "Kafka did not tell the committed offsets of the group "
                 f"{self._settings.group_id} within {ASK_TIMEOUT_S:.0f} s: {code_of(error)}"
             ) from error
-        return [self._tenure(place) for place in committed]
+        ids = self._topic_ids.of(place.topic for place in places)
+        return [self._tenure(place, ids.get(place.topic)) for place in committed]
 
-    def _tenure(self, place: TopicPartition) -> Tenure:
+    def _tenure(self, place: TopicPartition, log_id: str | None) -> Tenure:
         partition, committed = Partition(place.topic, place.partition), self._checkpoint(place)
+        committed_for = log_of(place.metadata)
+        if committed is not None and log_id and committed_for and committed_for != log_id:
+            return self.begin_anew(partition, log_id)
         if committed is not None:
-            return Tenure(partition, committed)
-        end = self._end_to_begin_at(partition)
-        if end is None:
-            return Tenure(partition)
-        return beginning(partition, end)
+            tenure = Tenure(partition, committed)
+        else:
+            end = self._end_to_begin_at(partition)
+            tenure = Tenure(partition) if end is None else beginning(partition, end)
+        tenure.log_id = log_id
+        return tenure
+
+    def begin_anew(self, partition: Partition, log_id: str) -> Tenure:
+        """Return a tenure of *partition*, whose topic was made anew: it is the log *log_id* now.
+
+        Raises:
+            StartError: the operator wants to be asked, which is the default.
+        """
+        why = "the topic was deleted and made again, and the offset is one of the old log"
+        tenure = beginning(partition, self.jump(partition, why))
+        tenure.log_id = log_id
+        return tenure
 
     def _committed(self, places: list[TopicPartition]) -> list[TopicPartition]:
         committed = self._consumer.committed(places, timeout=ASK_TIMEOUT_S)
@@ -111,8 +137,7 @@ class Positions:
         if not beginnings:
             return []
         try:
-            offsets = offsets_of({tenure.partition: it for tenure, it in beginnings.items()})
-            self._consumer.commit(offsets=offsets, asynchronous=False)
+            self._consumer.commit(offsets=as_commit(beginnings), asynchronous=False)
         except KafkaException as error:
             if error.args[0].code() in _IN_A_REBALANCE:
                 return []
@@ -125,7 +150,7 @@ class Positions:
             tenure.committed = checkpoint
         return list(beginnings)
 
-    def jump(self, partition: Partition, error: KafkaError) -> int:
+    def jump(self, partition: Partition, why: str) -> int:
         """Return the offset to go on at, the one to go on from being gone.
 
         Raises:
@@ -135,7 +160,7 @@ class Positions:
         if choice == "error":
             raise StartError(
                 f"{partition.topic}/{partition.number}: the offset to go on from is not in the log "
-                f"({error.str()}). Records may have been deleted before they were read. Set "
+                f"({why}). Records may have been deleted before they were read. Set "
                 "SEG_KAFKA__ON_OFFSET_OUT_OF_RANGE to earliest or latest to go on from there, or "
                 "set the group's offset by hand."
             )

@@ -31,6 +31,7 @@ from consumer.kafka.pauses import Pauses
 from consumer.kafka.positions import Positions, beginning
 from consumer.kafka.problems import Problems
 from consumer.kafka.records import generation_of, place_of, record_of
+from consumer.kafka.topic_ids import TopicIds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from consumer.core.ledger import Checkpoint
     from consumer.core.model import Partition, Record, Tenure
     from consumer.core.ports import Extent, Listener
+    from consumer.core.timing import Clock
     from consumer.observe.metrics import Tally
     from consumer.settings import KafkaSettings
 
@@ -57,7 +59,9 @@ LIBRARY_VERSION = libversion()[0]
 class KafkaSource:
     """A consumer of the group; give it a listener with `subscribe` before the first poll."""
 
-    def __init__(self, settings: KafkaSettings, tally: Tally, log: FilteringBoundLogger) -> None:
+    def __init__(
+        self, settings: KafkaSettings, tally: Tally, clock: Clock, log: FilteringBoundLogger
+    ) -> None:
         self._settings = settings
         self._problems = Problems(tally, log)
         self._cooperative = is_cooperative(settings)
@@ -72,7 +76,8 @@ class KafkaSource:
             on_commit=self._on_commit,
         )
         self._extents = Extents(self._consumer, settings)
-        self._positions = Positions(self._consumer, settings, log)
+        self._topic_ids = TopicIds(settings, clock)
+        self._positions = Positions(self._consumer, self._topic_ids, settings, log)
         self._pauses = Pauses(self._consumer)
         self._commits = Commits(self._consumer, self._tell_listener)
 
@@ -102,6 +107,7 @@ class KafkaSource:
         Raises:
             StartError: the group cannot go on, and waiting would not help.
         """
+        self._look_at_logs()
         self._pin()
         if timeout_s <= 0.0:
             return self._consume(max_records, 0.0)
@@ -134,6 +140,7 @@ class KafkaSource:
         """Log in with these from the next connection on."""
         self._consumer.set_sasl_credentials(username, password)
         self._extents.set_credentials(username, password)
+        self._topic_ids.set_credentials(username, password)
 
     @property
     def is_member(self) -> bool:
@@ -202,13 +209,28 @@ class KafkaSource:
         if tenure is None or offset is None:
             return
         partition = tenure.partition
-        go_on_at = self._positions.jump(partition, error)
+        go_on_at = self._positions.jump(partition, error.str())
         self._positions.restart(partition, go_on_at, cooperative=self._cooperative)
         if go_on_at < offset:
-            self._disown([tenure])
-            self._tell_listener().lost([tenure])
-            self._own([beginning(partition, go_on_at)])
+            anew = beginning(partition, go_on_at)
+            anew.log_id = self._topic_ids.of([partition.topic]).get(partition.topic)
+            self._lose([tenure])
+            self._own([anew])
             self._pin()
+
+    def _look_at_logs(self) -> None:
+        """Go on where the operator says in a topic that was deleted and made again meanwhile."""
+        ids = self._topic_ids.look(it.partition.topic for it in self._owned.values())
+        for tenure in [it for it in self._owned.values() if it.partition.topic in ids]:
+            log_id = ids[tenure.partition.topic]
+            if tenure.log_id is None:
+                tenure.log_id = log_id
+            elif tenure.log_id != log_id:
+                self._lose([tenure])  # first: a commit would count in the new log
+                anew = self._positions.begin_anew(tenure.partition, log_id)
+                start = anew.ledger.next_offset or 0
+                self._positions.restart(tenure.partition, start, cooperative=self._cooperative)
+                self._own([anew])
 
     def _on_assign(self, consumer: Consumer, places: list[TopicPartition]) -> None:
         if self._closing:
@@ -228,9 +250,7 @@ class KafkaSource:
         self._disown(tenures)
 
     def _on_lost(self, _consumer: Consumer, places: list[TopicPartition]) -> None:
-        tenures = self._at(places)
-        self._disown(tenures)
-        self._tell_listener().lost(tenures)
+        self._lose(self._at(places))
 
     def _on_commit(self, error: KafkaError | None, places: list[TopicPartition]) -> None:
         self._commits.answered(error, places)
@@ -248,6 +268,10 @@ class KafkaSource:
     def _disown(self, tenures: list[Tenure]) -> None:
         for tenure in tenures:
             del self._owned[tenure.partition]
+
+    def _lose(self, tenures: list[Tenure]) -> None:
+        self._disown(tenures)
+        self._tell_listener().lost(tenures)
 
     def _at(self, places: list[TopicPartition]) -> list[Tenure]:
         found = (self._owned.get((place.topic, place.partition)) for place in places)

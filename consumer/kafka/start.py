@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from consumer.core.errors import StartError
-from consumer.kafka.config import NO_DEAD_LETTERS
+from consumer.kafka.config import NO_DEAD_LETTERS, session_s
 from consumer.kafka.dead_letter_topics import create, examine, sources_of
 from consumer.kafka.inspect import ASK_TIMEOUT_S, Cluster
 from consumer.kafka.rights import group_problem, topic_problem
@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 
     from consumer.core.timing import Clock
     from consumer.settings import DeadLetterSettings, KafkaSettings
+
+
+SHORT_SESSION_S = 15.0
+"""A coordinator that fails over may be away for as long: then all members are thrown out at once,
+and what they had finished and not committed is sent twice."""
 
 
 def check_start(
@@ -59,6 +64,20 @@ def check_start(
     for letter_topic, sources in letter_topics.items():
         if topics[letter_topic].state == "missing":
             create(cluster, letter_topic, sources, log)
+
+
+def group_session_s(kafka: KafkaSettings, clock: Clock, log: FilteringBoundLogger) -> float:
+    """Return how long the group waits for a silent member; warn where that is short.
+
+    By KIP-848 a group may have a session of its own: the brokers' lower limit holds for all.
+    """
+    seconds = None
+    if kafka.group_protocol == "consumer":
+        seconds = Cluster(kafka, clock).shortest_session_s()
+    seconds = session_s(kafka) if seconds is None else seconds
+    if seconds < SHORT_SESSION_S:
+        log.warning("session_is_short", reason="session", seconds=seconds, least=SHORT_SESSION_S)
+    return seconds
 
 
 def matching(topics: Iterable[str], visible: Iterable[str]) -> list[str]:

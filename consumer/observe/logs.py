@@ -196,14 +196,17 @@ class _Library(logging.Handler):
     """Brings the lines of libraries that know only `logging` into the same form."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write *record*, its text as the reason: libraries repeat themselves."""
+        """Write *record*, its text as the reason, or its `kind`: libraries repeat themselves."""
         level = min(max(record.levelno // 10 * 10, logging.DEBUG), logging.CRITICAL)
+        text, kind = record.getMessage(), getattr(record, "kind", None)
+        more = {} if kind is None else {"detail": text}
         get().log(
             level,
             "library",
             library=record.name,
-            reason=record.getMessage(),
+            reason=kind or text,
             exc_info=record.exc_info,
+            **more,
         )
 
 

@@ -2,27 +2,27 @@
 
 TERM or INT     stop reading, let what is under way end (at most `drain_timeout_s`), commit,
                 leave the group, exit 0; before the group is joined: exit at once
-the second one  exit at once; what is not committed is read again
+the second one  exit at once; what is not committed is read again. So it is where an orderly stop
+                takes longer than the drain may and `LEAVE_WITHIN_S`
 """
 
 from __future__ import annotations
 
-import os
-import signal
 from typing import TYPE_CHECKING
 
-from consumer.kafka.start import check_start
+from consumer.kafka.config import lease_s
+from consumer.kafka.start import check_start, group_session_s
 from consumer.observe import logs
 from consumer.observe.exposition import Metrics
 from consumer.observe.health import Health, HealthServer, Status
 from consumer.observe.metrics import Tally
 from consumer.program import gauges
+from consumer.program.signals import Signals
 from consumer.program.wiring import VERSION, build, renew, versions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from random import Random
-    from types import FrameType
 
     from structlog.typing import FilteringBoundLogger
 
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from consumer.program.rotation import SecretFiles
     from consumer.settings import Settings
 
+LEAVE_WITHIN_S = 10.0
+"""How long the last commit and leaving the group may take: brokers may accept and not answer."""
 PUBLISH_S = 0.1
 """How old the figures of a scrape may be."""
 LAG_S = 1.0
@@ -82,6 +84,8 @@ class App:
         parts = self._parts
         try:
             check_start(self._settings.kafka, self._settings.dead_letter, self._clock, self._log)
+            session_s = group_session_s(self._settings.kafka, self._clock, self._log)
+            parts.gauged.assignment.lease_s = lease_s(session_s)
             self._joins = True
             parts.source.subscribe(parts.rebalance)
             self._log.info("started", version=VERSION, port=self.server.port)
@@ -90,7 +94,9 @@ class App:
                 self._publish()
                 self._renew()
             self._log.info("stopping")
+            handed_over = self.tally.records_handed_over
             parts.rebalance.revoked(parts.gauged.assignment.tenures)
+            unfinished = self.tally.records_handed_over - handed_over
         finally:
             parts.source.close()
             parts.dead_letters.close()
@@ -101,7 +107,7 @@ class App:
             self.metrics.publish(self.tally)
             self.server.close()
             logs.tell_repeats(to_the_end=True)
-        self._log.info("stopped", unfinished=self.tally.records_handed_over)
+        self._log.info("stopped", unfinished=unfinished)
 
     def stop(self) -> None:
         """Let `run` end after the turn under way."""
@@ -110,15 +116,12 @@ class App:
     def stop_on_signals(self) -> None:
         """Stop on the first TERM or INT; end on the second, or on one before the group is met."""
 
-        def on_signal(number: int, _frame: FrameType | None) -> None:
-            if not self._joins:
-                os._exit(128 + number)
-            if self._stopping:
-                os._exit(1)
+        def stop() -> float | None:
             self._stopping = True
+            ends_s = self._settings.kafka.drain_timeout_s + LEAVE_WITHIN_S
+            return ends_s if self._joins else None
 
-        signal.signal(signal.SIGTERM, on_signal)
-        signal.signal(signal.SIGINT, on_signal)
+        Signals(stop, self._log)
 
     def _renew(self) -> None:
         """Take over secrets that were rotated."""

@@ -77,7 +77,7 @@ def build(
     Raises:
         StartError: a schema file cannot be used.
     """
-    source = KafkaSource(settings.kafka, tally, log)
+    source = KafkaSource(settings.kafka, tally, clock, log)
     dead_letters = KafkaDeadLetters(
         settings.dead_letter, settings.kafka, version=VERSION, tally=tally, clock=clock, log=log
     )

@@ -45,6 +45,9 @@ class Options:
     journal: Path | None = None
     """A file that gains a line for each accepted call and is read again at the next start."""
 
+    arrivals: Path | None = None
+    """A file that gains a line for each call that is taken, also for one that was taken before."""
+
     def __post_init__(self) -> None:
         port_max = 65_535
         refuse(

@@ -36,7 +36,7 @@ class Site:
     """All that is behind the port."""
 
     def __init__(self, options: Options, clock: Clock) -> None:
-        self.store = Store(options.keep, options.journal, clock)
+        self.store = Store(options.keep, options.journal, clock, options.arrivals)
         self.faults = Faults(options.faults, options.seed, clock)
         self.admin = Admin(options, self.faults, self.store)
         self._endpoint = Endpoint(options, self.faults, self.store)

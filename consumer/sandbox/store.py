@@ -82,11 +82,14 @@ class Known:
 class Store:
     """Accepts calls, each once, and keeps the newest *keep*; the journal keeps a line of all."""
 
-    def __init__(self, keep: int, journal: Path | None, clock: Clock) -> None:
+    def __init__(
+        self, keep: int, journal: Path | None, clock: Clock, arrivals: Path | None = None
+    ) -> None:
         self._clock = clock
         self._kept: deque[Accepted] = deque(maxlen=keep)
         self._sequence = 0
         self._journal: Journal | None = None
+        self._arrivals = None if arrivals is None else Journal(arrivals)
         self.requests = 0
         self.by_status: Counter[int] = Counter()
         self.unanswered: Counter[str] = Counter()
@@ -115,10 +118,11 @@ class Store:
         Raises:
             OSError: the journal could not be written; nothing was accepted.
         """
+        if self._arrivals is not None:
+            self._arrivals.append(self._line(call, idempotency_key) for call in calls)
         if idempotency_key is not None and idempotency_key in self._known:
             self._doubles_by["idempotency_key"] += len(calls)
             return Taken(0, len(calls))
-        arrived_s = self._clock.monotonic_s()
         fresh: list[Accepted] = []
         seen: set[str] = set()
         for call in calls:
@@ -127,21 +131,23 @@ class Store:
                 if message_id in self._known or message_id in seen:
                     continue
                 seen.add(message_id)
-            line = Line(
-                sequence=self._sequence + len(fresh) + 1,
-                arrived_s=arrived_s,
-                type=str(call["type"]),
-                event=_text(call, "event") if call["type"] == "track" else None,
-                message_id=message_id,
-                user=_text(call, "userId" if "userId" in call else "anonymousId"),
-                idempotency_key=idempotency_key,
-            )
-            fresh.append(Accepted(line, call))
+            fresh.append(Accepted(self._line(call, idempotency_key, len(fresh) + 1), call))
         self._keep(fresh)
         doubles = len(calls) - len(fresh)
         if doubles:
             self._doubles_by["message_id"] += doubles
         return Taken(len(fresh), doubles)
+
+    def _line(self, call: Object, idempotency_key: str | None, ahead: int = 0) -> Line:
+        return Line(
+            sequence=self._sequence + ahead,
+            arrived_s=self._clock.monotonic_s(),
+            type=str(call["type"]),
+            event=_text(call, "event") if call["type"] == "track" else None,
+            message_id=_text(call, "messageId"),
+            user=_text(call, "userId" if "userId" in call else "anonymousId"),
+            idempotency_key=idempotency_key,
+        )
 
     def _keep(self, fresh: Sequence[Accepted]) -> None:
         if self._journal is not None:
@@ -187,8 +193,9 @@ class Store:
 
     def close(self) -> None:
         """Close the journal."""
-        if self._journal is not None:
-            self._journal.close()
+        for file in (self._journal, self._arrivals):
+            if file is not None:
+                file.close()
 
 
 def _text(call: Object, key: str) -> str | None:

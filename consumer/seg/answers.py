@@ -46,6 +46,9 @@ class Answer(NamedTuple):
 NOT_SENT = Answer(None, "not sent: its time was over before it left", None, 0.0)
 """Stands for the answer to a request of which Seg has seen nothing."""
 
+STOOD_STILL = Answer(None, "no answer: this process stood still meanwhile", None, 0.0)
+"""Stands for the answer to a request that was given up because nobody was there to take it."""
+
 STATUSES: dict[int, AnswerClass] = {
     **dict.fromkeys((200, 201, 202, 204), AnswerClass.DELIVERED),
     501: AnswerClass.UNSUPPORTED,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pycurl
 
-from consumer.seg.answers import NOT_SENT, Answer, detail_of
+from consumer.seg.answers import NOT_SENT, STOOD_STILL, Answer, detail_of
 from consumer.seg.pools import Pools
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 ANSWER_BYTES = 64 * 1024
 """The most of an answer that is read; Seg's own are a few dozen bytes."""
+STOOD_STILL_S = 2.0
+"""A client that nobody polled for so long cannot say that Seg was too slow."""
 CONTINUE_ABOVE_BYTES = 500_000
 """Well below the size from which libcurl asks before it sends a body, 1 MiB. Each header costs."""
 
@@ -55,8 +57,11 @@ class Client:
         self._pools = Pools(clock)
         self._idle: list[_Transfer] = []
         self._busy: dict[pycurl.Curl, _Transfer] = {}
+        self._fresh: set[_Transfer] = set()  # libcurl has not looked at them yet
+        self._withdrawn: list[object] = []  # the tokens of those that did not leave in time
         self._headers = _headers(options)
         self._key = _key_pattern(options)
+        self._polled_s = clock.monotonic_s()
         self.send_until_s = inf
         """No request goes out after this time, by `Clock.boottime_s`, also one that was started."""
 
@@ -67,7 +72,7 @@ class Client:
 
     def send(self, token: object, body: bytes, idempotency_key: str) -> None:
         """Start one POST of *body*; its answer comes out of a later `poll` with *token*."""
-        transfer = self._idle.pop() if self._idle else self._transfer()
+        transfer = self._idle.pop() if self._idle else _Transfer(self._options, self._pools)
         curl = transfer.curl
         transfer.token = token
         curl.setopt(pycurl.POSTFIELDS, body)
@@ -76,17 +81,21 @@ class Client:
             headers.append("Expect:")  # no "100-continue": it would cost a round trip
         curl.setopt(pycurl.HTTPHEADER, headers)
         self._busy[curl] = transfer
+        self._fresh.add(transfer)
         transfer.sent_s = self._clock.monotonic_s()
         transfer.pool.add(curl, len(body))
 
     def poll(self, timeout_s: float) -> list[tuple[object, Answer]]:
         """Wait up to *timeout_s* for something to happen; return the answers that are complete."""
-        self._pools.wait(timeout_s)
-        answers: list[tuple[object, Answer]] = []
-        now_s = self._clock.monotonic_s()
+        stood_still = self._clock.monotonic_s() - self._polled_s >= STOOD_STILL_S
+        self._pools.wait(timeout_s, self._withdraw_late)
+        self._fresh.clear()
+        answers = [(token, NOT_SENT) for token in self._withdrawn]
+        self._withdrawn.clear()
+        now_s = self._polled_s = self._clock.monotonic_s()
         for pool in self._pools:
             if pool.busy:
-                self._complete(pool, answers, now_s)
+                self._complete(pool, answers, now_s, stood_still=stood_still)
         return answers
 
     def set_website_id(self, website_id: str) -> None:
@@ -106,7 +115,9 @@ class Client:
         self._idle.clear()
         self._pools.close()
 
-    def _complete(self, pool: Pool, answers: list[tuple[object, Answer]], now_s: float) -> None:
+    def _complete(
+        self, pool: Pool, answers: list[tuple[object, Answer]], now_s: float, *, stood_still: bool
+    ) -> None:
         """Take the answers that are complete out of *pool*."""
         more = 1
         while more:
@@ -117,25 +128,25 @@ class Client:
                 answers.append(self._released(transfer, answer))
             for curl, number, text in failed:
                 transfer = self._busy.pop(curl)
-                if number == pycurl.E_ABORTED_BY_CALLBACK:
-                    answers.append((self._released(transfer, NOT_SENT)[0], NOT_SENT))
+                if stood_still:
+                    answers.append((self._released(transfer, STOOD_STILL)[0], STOOD_STILL))
                     continue
                 seconds = now_s - transfer.sent_s
                 answer = _failure(curl, transfer.body, seconds, number, text)
                 answers.append(self._released(transfer, answer))
 
-    def _transfer(self) -> _Transfer:
-        transfer = _Transfer(self._options, self._pools)
-        transfer.curl.setopt(pycurl.PREREQFUNCTION, self._before_it_leaves)
-        return transfer
-
-    def _before_it_leaves(self, *_addresses: object) -> int:
-        """Let a request go out, or not: libcurl asks when its connection is there.
+    def _withdraw_late(self) -> None:
+        """Take out what has not left, when its time is over: before libcurl gets to send it.
 
         Between `send` and this the process may have stood still, or a handshake taken long.
         """
-        in_time = self._clock.boottime_s() < self.send_until_s
-        return pycurl.PREREQFUNC_OK if in_time else pycurl.PREREQFUNC_ABORT
+        if self._clock.boottime_s() < self.send_until_s:
+            return
+        for transfer in list(self._busy.values()):
+            # libcurl sets this time when a request begins to go out.
+            if transfer in self._fresh or not transfer.curl.getinfo(pycurl.PRETRANSFER_TIME):
+                del self._busy[transfer.curl]
+                self._withdrawn.append(self._released(transfer, NOT_SENT)[0])
 
     def _released(self, transfer: _Transfer, answer: Answer) -> tuple[object, Answer]:
         """Put *transfer* with the idle ones; return its token and what to tell of *answer*."""

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from consumer.core.errors import DeadLetterReason, IgnoredReason
 from consumer.seg.answers import (
     NOT_SENT,
+    STOOD_STILL,
     THROTTLED,
     TOO_MANY_REQUESTS,
     Answer,
@@ -125,8 +126,8 @@ class Delivery:
         for token, answer in answers:
             if not isinstance(token, Batch):
                 continue
-            if answer is NOT_SENT:
-                self._take_back(token)
+            if answer is NOT_SENT or answer is STOOD_STILL:
+                self._take_back(token, answer)
             else:
                 self._judge(token, answer, now_s)
         answered, self._answered = self._answered, []
@@ -170,11 +171,15 @@ class Delivery:
             call = batch.calls[0]
             self._sender.send(batch, call.call.body, call_key(call))
 
-    def _take_back(self, batch: Batch) -> None:
-        """Forget that *batch* was started: it has not left."""
+    def _take_back(self, batch: Batch, answer: Answer) -> None:
+        """Send *batch* again, of which nobody can say a thing about Seg."""
         self._on_wire.discard(batch)
         self.concurrency.answered(None, failed=False)
-        batch.attempts -= 1
+        if answer is NOT_SENT:
+            batch.attempts -= 1
+        else:
+            self._answered.append((AnswerClass.TRANSIENT, len(batch.calls), answer.seconds))
+            self._observer.retried(len(batch.calls))
         self._outbox.go_on(batch)
 
     def _judge(self, batch: Batch, answer: Answer, now_s: float) -> None:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 import pycurl
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from consumer.core.timing import Clock
 
@@ -131,15 +131,21 @@ class Pools:
         curl.setopt(pycurl.SOCKOPTFUNCTION, on_socket)
         return pool
 
-    def wait(self, timeout_s: float) -> None:
-        """Wait up to *timeout_s* for something to happen, and let libcurl do what there is."""
+    def wait(self, timeout_s: float, before: Callable[[], None]) -> None:
+        """Wait up to *timeout_s* for something to happen, and let libcurl do what there is.
+
+        *before* is called each time before libcurl may send.
+        """
+        before()
         now_s = self._clock.monotonic_s()
         wait_s = timeout_s
         for pool in self._pools:
             due_s = pool.turn_if_due(now_s)
             if due_s is not None and due_s - now_s < wait_s:
                 wait_s = max(0.0, due_s - now_s)
-        for pool in {self._of_socket[fd] for fd, _ in self._epoll.poll(wait_s)}:
+        ready = {self._of_socket[fd] for fd, _ in self._epoll.poll(wait_s)}
+        before()
+        for pool in ready:
             if pool.busy:
                 pool.turn()
 

@@ -88,9 +88,10 @@ class KafkaSettings(Section):
     """More settings for librdkafka, under its own names."""
     max_poll_interval_s: Annotated[float, Field(ge=1, le=86_400)] = 300
     """Without a poll for so long, the group takes the partitions away."""
-    drain_timeout_s: Annotated[float, Field(ge=0, le=86_400), below("max_poll_interval_s")] = 25
+    drain_timeout_s: Annotated[float, Field(ge=0, le=86_400), below("max_poll_interval_s")] = 35
     """How long calls in flight may take to finish when partitions go away or the program stops;
-    must also be below the pod's grace period."""
+    below `delivery.timeout_s` calls of a slow Seg are sent twice. The pod's grace period must be
+    15 s longer."""
     poll_max_records: Annotated[int, Field(ge=1, le=100_000)] = 500
     """The most records taken out of librdkafka's queue at a time."""
     window_max_records: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000

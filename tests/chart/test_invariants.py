@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tests.chart.trees import Tree
 
 NAMES = [case.stem.removesuffix("-values") for case in CASES]
-DRAIN_DEFAULT_S = 25
+DRAIN_DEFAULT_S = 35
 MARGIN_S = 15
 
 every_case = pytest.mark.parametrize("name", NAMES)

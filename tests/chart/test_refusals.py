@@ -89,9 +89,9 @@ BY_SENTENCE = {
         HPA,
     ),
     "grace below drain": Wrong(
-        {"terminationGracePeriodSeconds": 39},
-        "terminationGracePeriodSeconds: expected at least 40 (settings.kafka.drain_timeout_s and "
-        "15 s), got 39: a pod would be killed while it drains",
+        {"terminationGracePeriodSeconds": 49},
+        "terminationGracePeriodSeconds: expected at least 50 (settings.kafka.drain_timeout_s and "
+        "15 s), got 49: a pod would be killed while it drains",
     ),
     "drain above the poll interval": Wrong(
         kafka(drain_timeout_s=30, max_poll_interval_s=30),

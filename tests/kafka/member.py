@@ -69,7 +69,10 @@ class Member:
         self.tally = Tally()
         self.log = structlog.testing.CapturingLogger()
         self.source = KafkaSource(
-            settings.kafka, self.tally, structlog.wrap_logger(self.log, processors=[])
+            settings.kafka,
+            self.tally,
+            SystemClock(),
+            structlog.wrap_logger(self.log, processors=[]),
         )
         self.tenures: dict[Partition, Tenure] = {}
         self.records: list[Record] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from socket import gethostname
 from typing import TYPE_CHECKING
 
@@ -11,11 +12,14 @@ from confluent_kafka import Consumer, Producer
 
 from consumer.core.errors import SettingsError
 from consumer.kafka.config import (
+    LIBRARY_LOG,
     client_config,
     consumer_config,
     is_cooperative,
+    lease_s,
     make,
     producer_config,
+    session_s,
 )
 from consumer.settings import load
 
@@ -43,6 +47,23 @@ def kafka(**variables: str) -> KafkaSettings:
     return load(env=NEEDED | {f"SEG_KAFKA__{k}": value for k, value in variables.items()}).kafka
 
 
+def test_lines_of_the_library_are_of_a_kind_and_less_serious() -> None:
+    """Five killed brokers are eighty refused connections, and each was an error of its own."""
+    text = "FAIL [host#consumer-1] [thrd:a:9092/1]: a:9092/1: Connect failed: Connection refused"
+    line = logging.LogRecord("librdkafka", logging.ERROR, "", 0, text, None, None)
+
+    assert LIBRARY_LOG.filter(line)
+    assert (line.levelno, getattr(line, "kind", None)) == (logging.WARNING, "FAIL")
+
+
+@pytest.mark.parametrize(("session_ms", "seconds"), [(45_000, 10.0), (6_000, 2.0)])
+def test_lease_is_a_third_of_the_session_at_most(session_ms: int, seconds: float) -> None:
+    """Well before the group gives up on a silent member that member starts nothing more."""
+    settings = kafka(CONFIG=f'{{"session.timeout.ms": {session_ms}}}')
+
+    assert lease_s(session_s(settings)) == seconds
+
+
 class TestConsumer:
     """The member of the group."""
 
@@ -62,6 +83,7 @@ class TestConsumer:
             "max.poll.interval.ms": 300_000,
             "fetch.queue.backoff.ms": 20,
             "queued.max.messages.kbytes": 8_192,
+            "socket.timeout.ms": 10_000,
             "partition.assignment.strategy": "cooperative-sticky",
             "session.timeout.ms": 45_000,
         }

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import KafkaException, Producer
 from confluent_kafka.admin import NewPartitions
 
 from consumer.core.errors import StartError
 from consumer.core.ledger import Checkpoint
 from consumer.core.model import Partition
 from consumer.core.ports import Extent
-from consumer.kafka import records
+from consumer.kafka import commits, topic_ids
 from tests.kafka.brokers import LIMIT_S, Real, committed
 from tests.kafka.member import CONSUMER, COOPERATIVE, EAGER, produce, turns, until
 
@@ -169,7 +169,7 @@ def test_a_commit_that_is_taken_in_part_is_refused(
     until(lambda: member.owned == {0, 1}, member)
     good, bad = (Checkpoint(it, it, ()) for it in (1, 2))
     texts = {good: "", bad: "x" * 5000}
-    monkeypatch.setattr(records, "encode", texts.__getitem__)
+    monkeypatch.setattr(commits, "encode", texts.__getitem__)
 
     commit = member.source.commit_now if wait else member.source.commit
     first, second = (member.tenures[Partition(topic, number)] for number in (0, 1))
@@ -177,7 +177,7 @@ def test_a_commit_that_is_taken_in_part_is_refused(
     until(lambda: bool(member.answers), member)
 
     assert member.answers == ["OFFSET_METADATA_TOO_LARGE"]
-    assert committed(real, f"group-of-{topic}", topic, 2) == {0: 1}
+    assert committed(real, f"group-of-{topic}", topic, 2) == {0: 1, 1: 0}
 
 
 def test_a_killed_broker_comes_back(own_kafka: RealKafka, topic: str, join: Join) -> None:
@@ -199,3 +199,72 @@ def test_a_killed_broker_comes_back(own_kafka: RealKafka, topic: str, join: Join
     until(lambda: member.commits(member.checkpoints()), member)
 
     assert sum(committed(real, f"group-of-{topic}", topic, 2).values()) == 100
+
+
+def make_anew(real: Real, topic: str, records: int) -> None:
+    """Delete *topic* and make it again, with so many other records."""
+    real.admin.delete_topics([topic])[topic].result(LIMIT_S)
+
+    def made() -> bool:
+        try:
+            real.create_topic(topic, 1)
+        except KafkaException:
+            return False  # it is not quite gone yet
+        return True
+
+    until(made)
+    produce(real, topic, (b"new-%d" % number for number in range(records)))
+
+
+@pytest.fixture
+def _often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look at the topics' ids twice a second."""
+    monkeypatch.setattr(topic_ids, "LOOK_S", 0.5)
+
+
+@pytest.mark.usefixtures("_often")
+@pytest.mark.parametrize("new", [5, 40], ids=["shorter", "longer"])
+@pytest.mark.parametrize(
+    "protocol", [COOPERATIVE, EAGER, CONSUMER], ids=["coop", "eager", "kip848"]
+)
+class TestTopicMadeAnew:
+    """A topic that is deleted and made again while it is read: the offsets begin anew."""
+
+    def test_ends_with_a_sentence(
+        self, real: Real, topic: str, join: Join, protocol: dict[str, str], new: int
+    ) -> None:
+        """By default the operator is asked; what is committed meanwhile skips nothing later."""
+        member = reader_of_ten(real, topic, join, **protocol)
+        make_anew(real, topic, new)
+
+        with pytest.raises(StartError, match=rf"^{topic}/0: the offset to go on from is not in"):
+            until(lambda: False, member)
+
+        assert not [it for it in member.values if it is not None and it.startswith(b"new")]
+        member.commit_now()
+        member.source.close()
+        choice = {"SEG_KAFKA__ON_OFFSET_OUT_OF_RANGE": "earliest"}
+        again = join(real, topic, **protocol, **choice)
+        until(lambda: len(again.records) == new, again)
+
+    def test_is_read_from_its_beginning(
+        self, real: Real, topic: str, join: Join, protocol: dict[str, str], new: int
+    ) -> None:
+        """Where the operator wants that, every record of it is."""
+        choice = {"SEG_KAFKA__ON_OFFSET_OUT_OF_RANGE": "earliest"}
+        member = reader_of_ten(real, topic, join, **protocol, **choice)
+        make_anew(real, topic, new)
+
+        wanted = {b"new-%d" % number for number in range(new)}
+        until(lambda: wanted <= set(member.values), member)
+
+
+def reader_of_ten(real: Real, topic: str, join: Join, **variables: str) -> Member:
+    """Return a member that has read ten records and committed them."""
+    real.create_topic(topic, 1)
+    produce(real, topic, (b"old-%d" % number for number in range(10)))
+    member = join(real, topic, **variables)
+    until(lambda: len(member.records) == 10, member)
+    member.finish_all()
+    until(lambda: member.commits(member.checkpoints()), member)
+    return member

@@ -280,7 +280,7 @@ def test_an_offset_that_is_not_told_for_one_partition_is_not_an_absent_one() -> 
     client.committed.return_value = [place]
 
     with pytest.raises(StartError, match=r"offsets of the group g .*: TOPIC_AUTHORIZATION_FAILED$"):
-        Positions(client, settings, Mock()).tenures([TopicPartition("events", 0)])
+        Positions(client, Mock(), settings, Mock()).tenures([TopicPartition("events", 0)])
 
 
 class TestNewGroup:

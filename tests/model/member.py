@@ -40,6 +40,7 @@ from tests.model.script import (
     LEASE_S,
     POLICY,
     POLL_MAX,
+    SLEEP_S,
     CrashedError,
 )
 from tests.model.truth import Place
@@ -59,6 +60,7 @@ class Member:
     def __init__(self, world: World, seed: int) -> None:
         self._world = world
         self.crash_at: CrashPoint | None = None
+        self.freeze_at: CrashPoint | None = None
         self._looked_up: set[Place] = set()
         self.has_read = False
         """Whether a record could be read in this run."""
@@ -136,9 +138,13 @@ class Member:
             self.turn()
 
     def passes(self, point: CrashPoint) -> None:
-        """Die here, if the script says so."""
+        """Die here, or sleep for longer than the group waits, if the script says so."""
         if self.crash_at == point:
             raise CrashedError
+        if self.freeze_at == point:
+            self.freeze_at = None
+            self._world.fence(self)
+            self._world.clock.advance(SLEEP_S)
 
     def check(self) -> None:
         """Check what must hold of a member between two turns."""

@@ -10,9 +10,9 @@ import orjson
 
 from consumer.core.model import Tenure, bytes_of
 from consumer.core.ports import Extent
-from consumer.seg.answers import Answer
+from consumer.seg.answers import NOT_SENT, Answer
 from consumer.seg.batch import Batch
-from tests.model.script import DRAIN_S, TIMEOUT_S, Request
+from tests.model.script import DRAIN_S, LEASE_S, TIMEOUT_S, Request
 from tests.model.truth import Place
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ class ModelSource:
         self._member = member
         self.tenures: dict[Partition, Tenure] = {}
         self.epochs: dict[Partition, Epoch] = {}
-        self.fenced = False
-        """The group has gone on without this member."""
+        self.fenced_s: float | None = None
+        """Since when the group goes on without this member; None while it does not."""
         self.repeat = 0
         """How many records the client delivers once more."""
         self.refused_now = False
@@ -125,7 +125,7 @@ class ModelSource:
 
     def _apply(self, checkpoints: dict[Tenure, Checkpoint], kind: CommitKind) -> str | None:
         """Return the error that is answered; what is applied is checked."""
-        if self.fenced:
+        if self.fenced_s is not None:
             return "UNKNOWN_MEMBER_ID"
         if kind in {"taken", "unanswered", "slow"}:
             by_partition = {tenure.partition: it for tenure, it in checkpoints.items()}
@@ -190,7 +190,7 @@ class ModelSource:
 
     def _lost(self, partitions: set[Partition]) -> None:
         self._under_way.clear()
-        self.fenced = False
+        self.fenced_s = None
         self._member.rebalance.lost([self.tenures.pop(it) for it in sorted(partitions)])
 
 
@@ -202,19 +202,26 @@ class ModelSeg:
         self._member = member
         self.send_until_s = 0.0
         self.under_way: list[Request] = []
+        self._handed: list[tuple[Batch, bytes, str]] = []  # and not on the wire
 
     @property
     def in_flight(self) -> int:
         """How many requests are under way."""
-        return len(self.under_way)
+        return len(self._handed) + len(self.under_way)
 
     def send(self, token: object, body: bytes, idempotency_key: str) -> None:
-        """Start a POST."""
+        """Start a POST; it leaves in the next `poll`."""
+        assert isinstance(token, Batch)
+        self._handed.append((token, body, idempotency_key))
+        self._member.passes("handed")
+
+    def _leave(self, token: Batch, body: bytes, idempotency_key: str) -> None:
         truth, source = self._world.truth, self._member.source
+        asleep_s = self._world.clock.now_s - (source.fenced_s or self._world.clock.now_s)
+        assert asleep_s < LEASE_S, "zombie: another member owns what this one sends"
         parsed = orjson.loads(body)
         arrays = self._world.config.batch
         places = tuple(Place(*place) for place in (parsed if arrays else [parsed]))
-        assert isinstance(token, Batch)
         assert not any(task.record.tenure.closed for task in token.calls), (
             "started after the revoke"
         )
@@ -230,6 +237,12 @@ class ModelSeg:
     def poll(self, timeout_s: float) -> list[tuple[object, Answer]]:
         """Return the answers that the script has; where there is none, the time passes."""
         answers: list[tuple[object, Answer]] = []
+        while self._handed:
+            handed = self._handed.pop(0)
+            if self._world.clock.boottime_s() >= self.send_until_s:
+                answers.append((handed[0], NOT_SENT))
+            else:
+                self._leave(*handed)
         for request in self.under_way.copy():
             answer = self._answer(request)
             if answer is not None:

@@ -29,7 +29,7 @@ AnswerKind: TypeAlias = Literal[
 ]
 CommitKind: TypeAlias = Literal["taken", "refused", "unanswered", "vanished", "slow"]
 CrashPoint: TypeAlias = Literal[
-    "polled", "decoded", "sent", "answered", "letter_put", "letter_written", "commit_sent"
+    "polled", "decoded", "handed", "sent", "answered", "letter_put", "letter_written", "commit_sent"
 ]
 
 BOUNDS = Bounds(records=12, window=16, lane=4, kept_bytes=300)
@@ -40,6 +40,7 @@ POLICY = RetryPolicy(base_s=0.5, max_s=4.0, budget_s=20.0, max_attempts=3, retry
 TIMEOUT_S = 30.0
 DRAIN_S = 2.0
 LEASE_S = 4.0
+SLEEP_S = 3 * LEASE_S  # the session
 
 
 class CrashedError(BaseException):

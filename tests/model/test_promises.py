@@ -160,12 +160,30 @@ class Histories(RuleBasedStateMachine):
         """The group throws a member out, which it does not know yet."""
         self.world.fence(self.member(index))
 
-    @precondition(lambda self: any(m.source.fenced for m in self.world.members))
+    @precondition(lambda self: self.world.members)
+    @rule(
+        index=st.integers(0, 2),
+        point=st.sampled_from(get_args(CrashPoint)),
+        division=st.none() | DIVISIONS,
+    )
+    def member_freezes(self, index: int, point: CrashPoint, division: list[int] | None) -> None:
+        """A member stands still at a point of its next turn, and wakes thrown out.
+
+        The group has gone on meanwhile: others own what was its own, unless nobody is there.
+        """
+        member = self.member(index)
+        member.freeze_at = point
+        member.turn()
+        member.freeze_at = None  # where the turn did not pass there
+        if division is not None:
+            self.divide(division, eager=False, wake_fenced=False)
+
+    @precondition(lambda self: any(m.source.fenced_s is not None for m in self.world.members))
     @rule()
     def fenced_learn_of_it(self) -> None:
         """Who was thrown out is told, and joins again."""
         for member in self.world.members.copy():
-            if member.source.fenced:
+            if member.source.fenced_s is not None:
                 member.happens("lost", member.source.owned)
 
     @precondition(lambda self: self.world.members)

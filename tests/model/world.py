@@ -54,10 +54,10 @@ class World:
         Without *wake_fenced* the group goes on without those that it has thrown out, and they do
         not know of it yet.
         """
-        members = [m for m in self.members if wake_fenced or not m.source.fenced]
+        members = [m for m in self.members if wake_fenced or m.source.fenced_s is None]
         wanted = {p: members[i % len(members)] for p, i in target.items()} if members else {}
         for member in members:
-            if member.source.fenced:
+            if member.source.fenced_s is not None:
                 member.happens("lost", member.source.owned)
             stays = set() if eager else {p for p, m in wanted.items() if m is member}
             member.happens("revoked", member.source.owned - stays)
@@ -68,7 +68,8 @@ class World:
 
     def fence(self, member: Member) -> None:
         """Throw *member* out of the group, which it does not know yet."""
-        member.source.fenced = bool(member.source.owned)
+        if member.source.owned and member.source.fenced_s is None:
+            member.source.fenced_s = self.clock.now_s
         self._disown(member)
 
     def crash(self, member: Member) -> None:

@@ -11,6 +11,7 @@ from collections import Counter
 from contextlib import closing, contextmanager
 from email.utils import formatdate
 from math import inf
+from threading import Event
 from typing import TYPE_CHECKING
 
 import orjson
@@ -18,7 +19,7 @@ import pytest
 
 from consumer.core.timing import SystemClock
 from consumer.sandbox import Fault, Options, Sandbox, Trouble
-from consumer.seg.answers import NOT_SENT, AnswerClass, classify
+from consumer.seg.answers import NOT_SENT, STOOD_STILL, AnswerClass, classify
 from consumer.seg.client import ANSWER_BYTES, Client, ClientOptions
 from tests.machines.limits import open_files_here
 from tests.sandbox.client import WEBSITE_ID, basic, page
@@ -92,6 +93,16 @@ def _client(sandbox: Sandbox) -> Iterator[Client]:
         yield client
 
 
+class LateClock(SystemClock):
+    """The machine's clock, that a test can put forward."""
+
+    late_s = 0.0
+
+    def monotonic_s(self) -> float:
+        """Return the seconds of the machine's, and those that were added."""
+        return super().monotonic_s() + self.late_s
+
+
 class TestTimeToSend:
     """Nothing goes out after the time until when it may: the process may have stood still."""
 
@@ -112,6 +123,51 @@ class TestTimeToSend:
         assert post(client, "next").status == 200
         keys = {call.line.idempotency_key for call in sandbox.calls()}
         assert keys == ({"first", "next"} if connected else {"next"})
+
+    def test_what_waits_for_its_connection_does_not_either(self) -> None:
+        """A handshake may take long: nothing of the request has left by then."""
+        with socket.create_server(("127.0.0.1", 0)) as mute:
+            url = f"https://127.0.0.1:{mute.getsockname()[1]}/"
+            with closing(Client(options(url), SystemClock())) as client:
+                client.send("late", b"{}", "late")
+                first = client.poll(0.2)
+                client.send_until_s = SystemClock().boottime_s()
+
+                assert first == []
+                assert client.poll(0.0) == [("late", NOT_SENT)]
+                assert client.in_flight == 0
+
+    def test_what_has_left_is_waited_for(self, sandbox: Sandbox, client: Client) -> None:
+        """Its time was not over when it went: Seg may take it."""
+        sandbox.faults([Fault(delay_s=0.3)])
+        client.send("on time", orjson.dumps(page("on time")), "on time")
+        client.poll(0.1)
+        client.send_until_s = SystemClock().boottime_s()
+
+        assert collect(client, 1)["on time"].status == 200
+
+
+class TestStandstill:
+    """A process that was stopped, or a frozen machine, wakes with requests on their way."""
+
+    @pytest.mark.parametrize("seconds", [0.0, 60.0])
+    def test_what_timed_out_meanwhile_is_no_word_about_seg(
+        self, sandbox: Sandbox, seconds: float
+    ) -> None:
+        """Nobody was there to take the answer; who was there all the time may say so."""
+        sandbox.faults([Fault(trouble=Trouble.HANG)])
+        clock = LateClock()
+        quick = options(sandbox.url)._replace(timeout_s=0.2)
+        with closing(Client(quick, clock)) as client:
+            client.send("m", orjson.dumps(page("m")), "m")
+            client.poll(0.0)
+            Event().wait(0.3)  # libcurl has a clock of its own
+            clock.late_s = seconds
+
+            answer = collect(client, 1)["m"]
+
+        assert (answer is STOOD_STILL) == (seconds > 0)
+        assert answer.status is None
 
 
 class TestAnswers:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from consumer.core.errors import DeadLetterReason, IgnoredReason
-from consumer.seg.answers import NOT_SENT, Answer, AnswerClass
+from consumer.seg.answers import NOT_SENT, STOOD_STILL, Answer, AnswerClass
 from consumer.seg.breaker import BreakerState, OpenReason
 from consumer.seg.outbox import Batching
 from tests.seg.support import POLICY, Bench, FakeClock, Scripted, a_tenure
@@ -350,6 +350,18 @@ class TestTimeToSend:
         assert sent(parts)[:2] == [[0], [0]]
         assert [it.attempts for it in parts.settled] == [1]
         assert parts.counts.answers == {AnswerClass.REJECTED: 1}
+
+    def test_what_was_lost_while_we_stood_still_is_no_failure(self) -> None:
+        """It counts as an attempt, and says nothing of Seg: all of it goes again at once."""
+        answers = [*[STOOD_STILL] * 30, *[an_answer()] * 30]
+        parts = bench(lambda _calls, _now_s: answers.pop(0))
+        for _ in range(30):
+            parts.put()
+        run(parts, lambda: not parts.lanes.body_bytes)
+
+        assert parts.breaker.state is BreakerState.CLOSED
+        assert parts.counts.answers == {AnswerClass.TRANSIENT: 30, AnswerClass.DELIVERED: 30}
+        assert parts.clock.now_s < 1_001.0
 
 
 class TestRevoked:

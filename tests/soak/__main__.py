@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 TOPIC = "soak"
-MUST_BE_NONE = ("lost", "out_of_order", "uncommitted", "failures")
+MUST_BE_NONE = ("lost", "out_of_order", "left_behind", "uncommitted", "failures")
 
 
 @click.command()
@@ -78,7 +78,7 @@ def _scenery(
 @contextmanager
 def _sandbox(journal: Path) -> Iterator[str]:
     """Start a Seg, and give its address."""
-    own = ["--port", "0", "--website-id", WEBSITE_ID, "--keep", "100", "--journal", str(journal)]
+    own = ["--port", "0", "--website-id", WEBSITE_ID, "--keep", "100", "--arrivals", str(journal)]
     with subprocess.Popen(
         [sys.executable, "-m", "consumer", "sandbox", *own], stdout=subprocess.PIPE, text=True
     ) as process:

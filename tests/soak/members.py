@@ -9,9 +9,14 @@ import sys
 import time
 from itertools import count
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+if TYPE_CHECKING:
+    from random import Random
 
 STOP_S: Final = 60.0
+SLEEP_S: Final = 9.0
+"""One and a half sessions of the real brokers' group."""
 
 Process: TypeAlias = "subprocess.Popen[bytes]"
 
@@ -87,8 +92,44 @@ class Members:
         for process in (*self._running, *(leaving for _, leaving in self._leaving)):
             self._weigh(process)
 
+    def freeze(self, index: int) -> int:
+        """Stop one where it stands, as a frozen machine does; return its process."""
+        process = self._running[index]
+        process.send_signal(signal.SIGSTOP)
+        return process.pid
+
+    def thaw(self, pid: int) -> None:
+        """Let the process *pid* go on, if it is still there."""
+        for process in (*self._running, *(leaving for _, leaving in self._leaving)):
+            if process.pid == pid:
+                process.send_signal(signal.SIGCONT)
+
     def _weigh(self, process: Process) -> None:
         status = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii")
         found = re.search(r"VmHWM:\s+(\d+) kB", status)
         if found is not None:
             self.peak_mb = max(self.peak_mb, int(found[1]) / 1024)
+
+
+class Sleepers:
+    """Members that stand still for longer than their session, and wake with what they held."""
+
+    def __init__(self, members: Members, random: Random) -> None:
+        self._members = members
+        self._random = random
+        self._asleep: int | None = None
+        self._until_s = 0.0
+        self.known = {"frozen": self._freeze}
+
+    def heal(self) -> bool:
+        """Wake the sleeper once it has slept for long enough, and tell whether it has."""
+        if self._asleep is not None:
+            if time.monotonic() < self._until_s:
+                return False
+            self._members.thaw(self._asleep)
+            self._asleep = None
+        return True
+
+    def _freeze(self) -> None:
+        self._asleep = self._members.freeze(self._random.randrange(len(self._members)))
+        self._until_s = time.monotonic() + SLEEP_S

@@ -40,12 +40,6 @@ class SegFaults:
         self._set([])
         return True
 
-    def doubles(self) -> int:
-        """Return how many calls were sent again although Seg had taken them."""
-        answer = self._http.request("GET", f"{self._url}_sandbox/summary")
-        doubles: int = orjson.loads(answer.data)["doubles"]
-        return doubles
-
     def _set(self, faults: list[Object]) -> None:
         self._http.request(
             "POST",

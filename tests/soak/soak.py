@@ -11,6 +11,7 @@ import click
 from consumer.kafka.dead_letter_reader import Wanted, read_letters
 from consumer.settings import load
 from tests.kafka.brokers import committed
+from tests.soak.members import Sleepers
 from tests.soak.traffic import POISON_REASON, USERS, Traffic
 from tests.soak.trouble import Trouble
 from tests.soak.verdict import Verdict
@@ -63,7 +64,7 @@ class Soak:
         self._told: Counter[str] = Counter()
         self._verdict = Verdict(scenery.journal, USERS)
         self._trouble = Trouble(
-            [scenery.seg, scenery.broker_faults],
+            [scenery.seg, scenery.broker_faults, Sleepers(members, random)],
             members,
             random,
             kill_every_s=kill_every_s,
@@ -112,7 +113,7 @@ class Soak:
         click.echo(
             f"{left_s:4.0f} s left: {self._traffic.written:,} written, "
             f"{self._verdict.arrived:,} arrived, {self._verdict.out_of_order} out of order, "
-            f"{self._seg.doubles():,} doubles; {', '.join(fresh) or 'no trouble'}",
+            f"{self._verdict.doubles:,} doubles; {', '.join(fresh) or 'no trouble'}",
             err=True,
         )
 
@@ -120,13 +121,14 @@ class Soak:
         letters = read_letters(self._kafka, f"{self._topic}.dead-letter", Wanted())
         buried = Counter({(it.source, it.source_offset): it.reason for it in letters}.values())
         offsets = committed(self._broker, self._topic, self._topic, PARTITIONS)
-        doubles = self._seg.doubles() + self._verdict.doubles
+        doubles = self._verdict.doubles
         return {
             "written": self._traffic.written,
             "to_arrive": self._traffic.deliverable,
             "arrived": self._verdict.arrived,
             "lost": self._waiting + self._traffic.poison - buried[POISON_REASON],
             "out_of_order": self._verdict.out_of_order,
+            "left_behind": self._verdict.left_behind,
             "uncommitted": self._traffic.written - sum(offsets.values()),
             "doubles": doubles,
             "doubles_share": round(doubles / max(1, self._verdict.arrived), 6),

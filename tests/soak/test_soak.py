@@ -19,18 +19,25 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize(
-    ("numbers", "arrived", "out_of_order", "doubles"),
+    ("numbers", "arrived", "out_of_order", "doubles", "left_behind"),
     [
-        ([1, 2, 3], 3, 0, 0),
-        ([1, 3], 2, 0, 0),
-        ([1, 3, 2, 4], 4, 1, 0),
-        ([4, 3, 2, 1], 4, 3, 0),
-        ([1, 2, 1, 2, 3], 3, 0, 2),
+        ([1, 2, 3], 3, 0, 0, 0),
+        ([1, 3], 2, 0, 0, 0),
+        ([1, 3, 2, 4], 4, 1, 0, 0),
+        ([4, 3, 2, 1], 4, 3, 0, 1),
+        ([1, 2, 1, 2, 3], 3, 0, 2, 0),
+        ([1, 2, 3, 2], 3, 0, 1, 1),
     ],
-    ids=["as written", "lost", "late", "backwards", "again"],
+    ids=["as written", "lost", "late", "backwards", "again", "left behind"],
 )
 def test_the_verdict_tells_loss_from_disorder_and_doubles(
-    tmp_path: Path, numbers: list[int], arrived: int, out_of_order: int, doubles: int
+    tmp_path: Path,
+    *,
+    numbers: list[int],
+    arrived: int,
+    out_of_order: int,
+    doubles: int,
+    left_behind: int,
 ) -> None:
     """A call that never comes is not counted as arrived, whatever comes after it or twice."""
     journal = tmp_path / "journal"
@@ -40,11 +47,8 @@ def test_the_verdict_tells_loss_from_disorder_and_doubles(
     verdict.follow()
     verdict.close()
 
-    assert (verdict.arrived, verdict.out_of_order, verdict.doubles) == (
-        arrived,
-        out_of_order,
-        doubles,
-    )
+    counts = (verdict.arrived, verdict.out_of_order, verdict.doubles, verdict.left_behind)
+    assert counts == (arrived, out_of_order, doubles, left_behind)
 
 
 def test_half_a_line_of_the_journal_waits_for_its_rest(tmp_path: Path) -> None:

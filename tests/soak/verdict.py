@@ -1,4 +1,4 @@
-"""What arrived: read from the sandbox's journal while it is written."""
+"""What arrived: read from the sandbox's file of arrivals while it is written."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ class Verdict:
         self._file = journal.open("rb")
         self._rest = b""
         self._newest = [0] * users
+        self._last = [0] * users
         self._missing: set[tuple[int, int]] = set()
         """Calls of which a later one of the same user has arrived."""
         self.arrived = 0
@@ -24,7 +25,7 @@ class Verdict:
         self.out_of_order = 0
         """Calls that came after a later one of the same user."""
         self.doubles = 0
-        """Calls that the sandbox accepted again: they are older than its memory."""
+        """Calls that arrived again."""
 
     def follow(self) -> None:
         """Read what was written since."""
@@ -34,11 +35,17 @@ class Verdict:
             user, _, number = orjson.loads(line)["message_id"].partition("-")
             self._arrive(int(user), int(number))
 
+    @property
+    def left_behind(self) -> int:
+        """How many users' last arrival is an older call than one before: Seg is left with that."""
+        return sum(last < newest for last, newest in zip(self._last, self._newest, strict=True))
+
     def close(self) -> None:
         """Close the journal."""
         self._file.close()
 
     def _arrive(self, user: int, number: int) -> None:
+        self._last[user] = number
         if number > self._newest[user]:
             self._missing.update((user, it) for it in range(self._newest[user] + 1, number))
             self._newest[user] = number

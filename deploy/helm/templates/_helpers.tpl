@@ -76,7 +76,7 @@ But a count that helm has set and sets no more falls to one, so from `fixed` on 
 {{- end }}
 
 {{- define "seg-consumer.leastGracePeriod" -}}
-{{- $drain := dig "kafka" "drain_timeout_s" 25 .Values.settings | float64 }}
+{{- $drain := dig "kafka" "drain_timeout_s" 35 .Values.settings | float64 }}
 {{- add (ceil $drain) (include "seg-consumer.graceMargin" . | int) }}
 {{- end }}
 

@@ -28,7 +28,7 @@ What values.schema.json cannot say: rules between values, each with a sentence, 
 {{- if $kafka.group_instance_id }}
 {{- $problems = append $problems "settings.kafka.group_instance_id: expected not to be set, for all pods would have the same; staticMembership.enabled gives each its own" }}
 {{- end }}
-{{- $drain := dig "drain_timeout_s" 25 $kafka | float64 }}
+{{- $drain := dig "drain_timeout_s" 35 $kafka | float64 }}
 {{- $most := dig "max_poll_interval_s" 300 $kafka | float64 }}
 {{- if ge $drain $most }}
 {{- $problems = append $problems (printf "settings.kafka.drain_timeout_s: expected less than settings.kafka.max_poll_interval_s (%g), got %g: the group would take the partitions away" $most $drain) }}
