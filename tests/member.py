@@ -36,7 +36,7 @@ from tests.fakes import P0, FakeClock, FakeDeadLetters, FakeSender, FakeSource
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
-    from consumer.core.model import Event, Partition
+    from consumer.core.model import Event, Headers, Partition
 
 POLICY = RetryPolicy(
     base_s=1.0, max_s=300.0, budget_s=14_400.0, max_attempts=10, retry_after_max_s=900.0
@@ -100,7 +100,7 @@ class Member:
         stages = Stages(
             source=self.source,
             decode=self._decode,
-            expect=self.expected.append,
+            expect=lambda value, _headers: self.expected.append(value),
             translate=Translator(),
             lane_of=LANE_OF[setup.ordering],
             lanes=self.lanes,
@@ -151,7 +151,7 @@ class Member:
         stored = self.source.stored.get(P0)
         return None if stored is None else stored[0]
 
-    def _decode(self, value: bytes) -> Event:
+    def _decode(self, value: bytes, _headers: Headers | None) -> Event:
         self.clock.advance(self.decode_s)
         if self.registry_away or self.registry_slips:
             self.registry_slips = max(0, self.registry_slips - 1)

@@ -267,7 +267,8 @@ class TestProblems:
 
         assert said == (
             (
-                "SEG_SCHEMA_REGISTRY__URL: expected an http or https URL without a user name, "
+                "SEG_SCHEMA_REGISTRY__URL: expected an http or https URL without a user name,"
+                " or several separated by commas, "
                 "got 'https://***@registry'"
             ),
         )

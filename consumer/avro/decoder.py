@@ -2,41 +2,44 @@
 
 Every datum that cannot be read is poison with its reason, whatever its bytes: lengths are bounded
 by the value's own, depth by `safe_schema`. With a writer's schema in the settings every value is a
-bare datum, for its first bytes may look like a framing by chance; without one, see `framing`.
+bare datum, for its first bytes may look like a framing by chance, unless a header of the record
+names another; without one, see `framing`.
 """
 
 from __future__ import annotations
 
+import math
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeAlias, cast
 
 import orjson
 from fastavro import schemaless_reader
 
 from consumer.avro import framing
 from consumer.avro.fast_reader import UNUSUAL
-from consumer.avro.plan import make_plan
+from consumer.avro.plan import NOTHING, Plans, make_plan
 from consumer.avro.schemas import index, read
+from consumer.avro.shapes import AFTER
 from consumer.avro.values import open_object
 from consumer.core.errors import DeadLetterReason, MisconfiguredError, PoisonError, StartError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
+    from consumer.avro.framing import Mode, RegistryId, SchemaKey
     from consumer.avro.plan import Plan
-    from consumer.core.model import Event, Value
+    from consumer.core.model import Event, Headers, Value
 
     Raw: TypeAlias = dict[str, Any]  # whatever the writer's schema says
 
 MAX_BYTES: Final = 1 << 20
 
-_JSON_BEGINS: Final = b"{["
-
 
 class Schemas(Protocol):
-    """Where the schemas of Confluent's framing come from: the registry."""
+    """Where the schemas come from that a registry knows."""
 
-    def schema(self, schema_id: int) -> tuple[str, ...]:
+    def schema(self, schema_id: RegistryId) -> tuple[str, ...]:
         """Return the schema of *schema_id* as JSON text, after those that it refers to.
 
         Raises:
@@ -46,12 +49,25 @@ class Schemas(Protocol):
         """
 
 
+class Reading(NamedTuple):
+    """How values are read."""
+
+    max_bytes: int = MAX_BYTES
+    """The largest value that is looked at."""
+    types: Mapping[str, str] = {}
+    """What the names of records mean besides Segment's own, see `shapes`."""
+    framing: Mode = "auto"
+    """What an id in front is, where its bytes do not tell."""
+
+
+_USUAL: Final = Reading()
+
+
 class Decoder:
     """Decodes values; remembers a plan for each schema, and that a schema is unusable.
 
     *registry*: None where the settings name none. *writer_schema*: a file, which makes every value
-    a bare datum. *schemas* and *more_schemas*: folders of the schemas of single-object framing.
-    *max_bytes*: the largest value that is looked at.
+    a bare datum. *schemas* and *more_schemas*: folders of schemas that no registry is asked for.
 
     Raises:
         StartError: *writer_schema* or a file of *schemas* cannot be used.
@@ -64,17 +80,18 @@ class Decoder:
         writer_schema: Path | None,
         schemas: Path,
         more_schemas: Path | None = None,
-        max_bytes: int = MAX_BYTES,
+        reading: Reading = _USUAL,
     ) -> None:
         self._registry = registry
         self._known = index(schemas, *([more_schemas] if more_schemas else []))
-        self._writer = None if writer_schema is None else _writer_plan(writer_schema)
-        self._max_bytes = max_bytes
-        self._plans: dict[bytes, Plan] = {}
-        self._unusable: dict[bytes, str] = {}
+        self._max_bytes, self._types, self._framing = reading
+        self._writer = None if writer_schema is None else _writer_plan(writer_schema, self._types)
+        self._plans: dict[SchemaKey, Plan | Plans] = {}
+        self._usual: dict[bytes, Plan | Plans] = {}  # by Confluent's header, for speed
+        self._unusable: dict[SchemaKey, str] = {}
 
-    def __call__(self, value: bytes) -> Event:
-        """Return the event that *value* holds.
+    def __call__(self, value: bytes, headers: Headers | None = None) -> Event:
+        """Return the event that *value* holds, with a schema that the record's *headers* may name.
 
         Raises:
             PoisonError: it holds none; no other value is at fault.
@@ -87,83 +104,65 @@ class Decoder:
                 DeadLetterReason.TOO_LARGE,
                 f"expected at most {self._max_bytes} bytes, came {len(value)}",
             )
+        if headers and (key := framing.of_headers(headers)) is not None:
+            return _read(self._plan(key), value, 0)
         if self._writer is not None:
             return _read_bare(self._writer, value)
-        start = _header_bytes(value)
-        header = value[:start]
-        plan = self._plans.get(header) or self._make_plan(header)
-        return _read(plan, value, start)
+        plan = self._usual.get(value[: framing.CONFLUENT_BYTES])
+        if plan is not None:
+            return _read(plan, value, framing.CONFLUENT_BYTES)
+        framed = framing.split(value, self._framing, self._max_bytes)
+        plan = self._plan(framed.key)
+        if framed.start == framing.CONFLUENT_BYTES:
+            self._usual[value[: framing.CONFLUENT_BYTES]] = plan
+        return _read(plan, framed.value, framed.start)
 
-    def missing_schema(self, value: bytes) -> int | None:
-        """Return the id that the registry must be asked for before *value* can be read, if any."""
-        if self._writer is not None or not value.startswith(framing.CONFLUENT):
+    def missing_schema(self, value: bytes, headers: Headers | None = None) -> RegistryId | None:
+        """Return what the registry must be asked for before *value* can be read, if anything."""
+        try:
+            key: SchemaKey | None = framing.of_headers(headers) if headers else None
+            if key is None and self._writer is None:
+                key = framing.split(value, self._framing, self._max_bytes).key
+        except PoisonError:
+            return None  # `__call__` has the words for it
+        if key is None or isinstance(key, bytes | framing.GlueVersion) or key in self._plans:
             return None
-        header = value[: framing.CONFLUENT_BYTES]
-        if header in self._plans or len(header) < framing.CONFLUENT_BYTES:
-            return None
-        return framing.schema_id(header)
+        return key
 
-    def _make_plan(self, header: bytes) -> Plan:
-        _check_framing(header)
-        if (detail := self._unusable.get(header)) is not None:
+    def _plan(self, key: SchemaKey) -> Plan | Plans:
+        if (known := self._plans.get(key)) is not None:
+            return known
+        if (detail := self._unusable.get(key)) is not None:
             raise PoisonError(DeadLetterReason.UNUSABLE_SCHEMA, detail)
         try:
-            plan = self._plans[header] = make_plan(self._look_up(header))
+            plan = self._plans[key] = make_plan(self._look_up(key), self._types)
         except PoisonError as error:
             if error.reason is DeadLetterReason.UNUSABLE_SCHEMA:  # unknown ones may become known
-                self._unusable[header] = error.detail
+                self._unusable[key] = error.detail
             raise
         return plan
 
-    def _look_up(self, header: bytes) -> tuple[str, ...]:
-        if header.startswith(framing.SINGLE_OBJECT):
-            fingerprint = framing.fingerprint(header)
-            if (known := self._known.get(fingerprint)) is not None:
-                return (known,)
-            raise _unknown(
-                f"fingerprint {fingerprint.hex()} is of no known schema;"
-                " put the writer's into the folder that SEG_SCHEMAS__FOLDER names"
-            )
-        schema_id = framing.schema_id(header)
+    def _look_up(self, key: SchemaKey) -> tuple[str, ...]:
+        if isinstance(key, bytes | framing.GlueVersion):
+            return self._local(key)
         if self._registry is not None:
-            return self._registry.schema(schema_id)
+            return self._registry.schema(key)
         raise _unknown(
-            f"id {schema_id} is a schema registry's, and the settings name none:"
+            f"{framing.described(key)} is a schema registry's, and the settings name none:"
             " set SEG_SCHEMA_REGISTRY__URL"
         )
 
-
-def _check_framing(header: bytes) -> None:
-    if not header.startswith((framing.CONFLUENT, framing.SINGLE_OBJECT)):
-        expected = (
-            "expected 00 and a schema id (Confluent) or C3 01 and a fingerprint (single-object),"
-            f" came {_first_byte(header)}"
+    def _local(self, key: bytes | framing.GlueVersion) -> tuple[str, ...]:
+        if (known := self._known.get(key)) is not None:
+            return (known,)
+        name = "" if isinstance(key, bytes) else f" as {key.uuid}.avsc"
+        raise _unknown(
+            f"{framing.described(key)} is of no known schema;"
+            f" put the writer's{name} into the folder that SEG_SCHEMAS__FOLDER names"
         )
-        if not header:
-            raise PoisonError(DeadLetterReason.UNKNOWN_FRAMING, expected)
-        advice = (
-            "see SEG_KAFKA__TOPICS, or have Avro written"
-            if header[0] in _JSON_BEGINS
-            else "for bare datums set SEG_SCHEMAS__WRITER to the file of the writer's schema"
-        )
-        raise MisconfiguredError(DeadLetterReason.UNKNOWN_FRAMING, f"{expected}; {advice}")
-    if len(header) < _header_bytes(header):
-        raise _bad_avro(f"a whole framing, came {len(header)} bytes in all")
 
 
-def _header_bytes(value: bytes) -> int:
-    confluent = value[:1] == framing.CONFLUENT
-    return framing.CONFLUENT_BYTES if confluent else framing.SINGLE_OBJECT_BYTES
-
-
-def _first_byte(value: bytes) -> str:
-    if not value:
-        return "an empty value"
-    json = value[0] in _JSON_BEGINS
-    return "what looks like JSON text" if json else f"the first byte {value[0]:02X}"
-
-
-def _read_bare(plan: Plan, value: bytes) -> Event:
+def _read_bare(plan: Plan | Plans, value: bytes) -> Event:
     """Return the event of a bare datum; one that looks like none blames the setting."""
     try:
         return _read(plan, value, 0)
@@ -181,21 +180,23 @@ def _read_bare(plan: Plan, value: bytes) -> Event:
 
 def _looks_like_json(value: bytes) -> bool:
     try:
-        return bool(value) and value[0] in _JSON_BEGINS and orjson.loads(value) is not None
+        return bool(value) and value[0] in framing.JSON_BEGINS and orjson.loads(value) is not None
     except orjson.JSONDecodeError:
         return False
 
 
-def _read(plan: Plan, value: bytes, start: int) -> Event:
-    if plan.flat is not None:
+def _read(plan: Plan | Plans, value: bytes, start: int) -> Event:
+    if plan.fast is not None:
         try:
-            return plan.flat(value, start)
+            return plan.fast(value, start)
         except UNUSUAL:
             pass
     return _read_carefully(plan, value, start)
 
 
-def _read_carefully(plan: Plan, value: bytes, start: int) -> Event:
+def _read_carefully(plan: Plan | Plans, value: bytes, start: int) -> Event:
+    if isinstance(plan, Plans):
+        return _read_branch(plan, value, start)
     buffer = BytesIO(value)
     buffer.seek(start)
     try:
@@ -203,49 +204,64 @@ def _read_carefully(plan: Plan, value: bytes, start: int) -> Event:
     except (EOFError, LookupError, UnicodeDecodeError) as error:
         detail = f"a datum of the writer's schema, came one that raises {type(error).__name__}"
         raise _bad_avro(f"{detail} near byte {buffer.tell()} of {len(value)}") from None
-    if buffer.tell() < len(value):
-        raise PoisonError(
-            DeadLetterReason.TRAILING_BYTES,
-            f"expected the datum to end the value, came {len(value) - buffer.tell()} bytes more;"
-            " was it written with another schema?",
-        )
+    _check_end(value, buffer.tell())
+    if plan.is_row:
+        event = event[AFTER]
+        if event is None:
+            return NOTHING
+    event |= plan.implied
     _tidy(plan, event)
     return cast("Event", event)
 
 
+def _read_branch(plans: Plans, value: bytes, start: int) -> Event:
+    index = value[start] if start < len(value) else 1
+    if index & 1 or index >> 1 >= len(plans.branches):
+        raise _bad_avro(f"one of {len(plans.branches)} branches of the writer's union, came none")
+    plan = plans.branches[index >> 1]
+    if plan is None:
+        _check_end(value, start + 1)
+        return NOTHING
+    if isinstance(plan, PoisonError):
+        raise PoisonError(plan.reason, plan.detail)
+    return _read_carefully(plan, value, start + 1)
+
+
+def _check_end(value: bytes, end: int) -> None:
+    if end < len(value):
+        raise PoisonError(
+            DeadLetterReason.TRAILING_BYTES,
+            f"expected the datum to end the value, came {len(value) - end} bytes more;"
+            " was it written with another schema?",
+        )
+
+
 def _tidy(plan: Plan, event: Raw) -> None:
-    """Give the fields of *event* the types that `Event` promises."""
+    """Give the fields of *event* the types that `Event` promises; what cannot be is absent."""
     for name in plan.ignored:
         del event[name]
     for name in plan.objects:
         value = event[name]
-        if value is not None and type(value) is not dict:
-            event[name] = open_object(value, name)
+        if type(value) is not dict:
+            event[name] = open_object(value, name) if isinstance(value, bytes | str) else None
     for name in plan.texts:
-        event[name] = _as_text(event[name], name)
+        event[name] = _as_text(event[name])
     for name in plan.instants:
-        _check_instant(event[name], name)
+        event[name] = _as_instant(event[name])
     if event["type"] is None:
-        raise PoisonError(DeadLetterReason.BAD_ENVELOPE, "type: expected text, came null")
+        raise PoisonError(DeadLetterReason.BAD_ENVELOPE, "type: expected text, came none")
 
 
-def _as_text(value: Value, name: str) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    if isinstance(value, int) and not isinstance(value, bool):
+def _as_text(value: Value) -> str | None:
+    if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
-    raise PoisonError(
-        DeadLetterReason.BAD_ENVELOPE,
-        f"{name}: expected text or an integer, came {type(value).__name__}",
-    )
+    return value if isinstance(value, str) else None
 
 
-def _check_instant(value: Value, name: str) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | str | None):
-        raise PoisonError(
-            DeadLetterReason.BAD_ENVELOPE,
-            f"{name}: expected milliseconds or text, came {type(value).__name__}",
-        )
+def _as_instant(value: Value) -> int | str | None:
+    if isinstance(value, float):
+        return int(value) if math.isfinite(value) else None
+    return value if isinstance(value, int | str) and not isinstance(value, bool) else None
 
 
 def _bad_avro(expected: str) -> PoisonError:
@@ -256,8 +272,8 @@ def _unknown(detail: str) -> MisconfiguredError:
     return MisconfiguredError(DeadLetterReason.UNKNOWN_SCHEMA, detail)
 
 
-def _writer_plan(path: Path) -> Plan:
+def _writer_plan(path: Path, types: Mapping[str, str]) -> Plan | Plans:
     try:
-        return make_plan((read(path),))
+        return make_plan((read(path),), types)
     except PoisonError as error:
         raise StartError(f"SEG_SCHEMAS__WRITER: {path}: {error.detail}") from None

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NoReturn, TypeAlias
 
+from consumer.avro.framing import described
 from consumer.avro.registry import RefusedError, look_up, schema_path
 from consumer.avro.rest import DEPENDENCY, Request, Rest
 from consumer.core.errors import DeadLetterReason, PendingError, PoisonError, UnavailableError
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from structlog.typing import FilteringBoundLogger
 
+    from consumer.avro.framing import RegistryId
     from consumer.avro.rest import Access, Steps, Talk
     from consumer.core.timing import Clock
 
@@ -57,7 +59,7 @@ class _Lookup:
         self.again_s = 0.0  # when it may be asked for again, monotonic
         self.poison: PoisonError | None = None  # what it is until then
         self.suspect = False  # it was refused
-        self.witness: int | None = None  # the id that is asked for before it
+        self.witness: RegistryId | None = None  # the id that is asked for before it
         self.refusals = 0  # beside a witness
 
     @property
@@ -81,12 +83,12 @@ class Lookups:
         self._clock = clock
         self._observe = observe
         self._log = log
-        self._known: dict[int, Schema] = {}
-        self._open: dict[int, _Lookup] = {}
+        self._known: dict[RegistryId, Schema] = {}
+        self._open: dict[RegistryId, _Lookup] = {}
         self.set_credentials = self._rest.set_credentials
         self.close = self._rest.close
 
-    def schema(self, schema_id: int) -> Schema:
+    def schema(self, schema_id: RegistryId) -> Schema:
         """Return the schema of *schema_id* as JSON text, after those that it refers to.
 
         Raises:
@@ -110,7 +112,7 @@ class Lookups:
                 self._tell_if_slow(schema_id, lookup)
         raise _pending(schema_id)
 
-    def expect(self, schema_id: int) -> None:
+    def expect(self, schema_id: RegistryId) -> None:
         """Begin to look *schema_id* up where that is due: it will be asked for soon."""
         if schema_id in self._known:
             return
@@ -127,7 +129,7 @@ class Lookups:
         lookup.witness = next(reversed(self._known), None) if lookup.suspect else None
         lookup.talk = self._rest.start(_steps(schema_id, lookup.witness))
 
-    def _ended(self, schema_id: int, lookup: _Lookup, talk: Talk[Schema]) -> Schema:
+    def _ended(self, schema_id: RegistryId, lookup: _Lookup, talk: Talk[Schema]) -> Schema:
         """Note what came of the look-up; return the schema, or raise why there is none."""
         now_s = self._clock.monotonic_s()
         self._observe(now_s - lookup.started_s)
@@ -143,7 +145,7 @@ class Lookups:
         return known
 
     def _refused(
-        self, schema_id: int, lookup: _Lookup, error: RefusedError, now_s: float
+        self, schema_id: RegistryId, lookup: _Lookup, error: RefusedError, now_s: float
     ) -> NoReturn:
         if lookup.suspect and not self._known:
             raise error
@@ -152,18 +154,20 @@ class Lookups:
             lookup.refusals += 1
         if lookup.refusals < OWN_FAULT:
             lookup.again_s = now_s + RETRY_S * 2**lookup.refusals
-            self._log.warning("schema_refused", schema_id=schema_id, detail=error.detail)
+            self._log.warning("schema_refused", schema_id=described(schema_id), detail=error.detail)
             raise _pending(schema_id)
-        detail = f"id {schema_id}: {error.detail}; it gives others"
+        detail = f"{described(schema_id)}: {error.detail}; it gives others"
         lookup.poison = PoisonError(DeadLetterReason.UNKNOWN_SCHEMA, detail)
         lookup.again_s = now_s + UNKNOWN_FOR_S
         raise lookup.poison
 
-    def _tell_if_slow(self, schema_id: int, lookup: _Lookup) -> None:
+    def _tell_if_slow(self, schema_id: RegistryId, lookup: _Lookup) -> None:
         seconds = self._clock.monotonic_s() - lookup.started_s
         if seconds >= SLOW_S and not lookup.told:
             lookup.told = True
-            self._log.warning("schema_lookup_lasts", schema_id=schema_id, seconds=round(seconds, 1))
+            self._log.warning(
+                "schema_lookup_lasts", schema_id=described(schema_id), seconds=round(seconds, 1)
+            )
 
     def _make_room(self) -> None:
         """Forget the oldest id that nothing is asked about, where there are too many."""
@@ -172,7 +176,7 @@ class Lookups:
             del self._open[next(idle)]
 
 
-def _steps(schema_id: int, witness: int | None) -> Steps[Schema]:
+def _steps(schema_id: RegistryId, witness: RegistryId | None) -> Steps[Schema]:
     """Look *schema_id* up, after *witness*, which the registry has given before."""
     if witness is not None:
         answer = yield Request("GET", schema_path(witness))
@@ -182,5 +186,5 @@ def _steps(schema_id: int, witness: int | None) -> Steps[Schema]:
     return (yield from look_up(schema_id))
 
 
-def _pending(schema_id: int) -> PendingError:
-    return PendingError(DEPENDENCY, f"the schema {schema_id} is being looked up")
+def _pending(schema_id: RegistryId) -> PendingError:
+    return PendingError(DEPENDENCY, f"the schema of {described(schema_id)} is being looked up")

@@ -1,25 +1,33 @@
 """A Confluent-compatible schema registry: what is asked of it, and what its answers mean.
 
+    an id, 4 bytes      /schemas/ids/7
+    a GUID              /schemas/guids/89791762-...
+    a global id         Apicurio's own API beside Confluent's, /apis/registry/v2, which versions 2
+                        and 3 have; there the schema stands alone, with all that it refers to
+
     unknown id, subject or version   poison: the registry has no such schema
     a schema not of Avro             poison
     another answer about an id       the registry's word about that one (`RefusedError`), or about
                                      all: `lookups` finds out which
     all else, or no answer           the registry or its settings are at fault (see `rest`)
 
-Source: Confluent docs, "Schema Registry API Reference" and "Schema references".
+Sources: Confluent docs, "Schema Registry API Reference" and "Schema references"; Apicurio's v2 API.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
+from uuid import UUID
 
 import orjson
 
+from consumer.avro.framing import GlobalId, described
 from consumer.avro.rest import DEPENDENCY, URL_SETTING, Request, Rest
 from consumer.core.errors import DeadLetterReason, PoisonError, StartError, UnavailableError
 
 if TYPE_CHECKING:
+    from consumer.avro.framing import RegistryId
     from consumer.avro.rest import Access, Answer, Steps
     from consumer.core.model import Value
     from consumer.core.timing import Clock
@@ -35,6 +43,9 @@ _SERVER_ERROR: Final = 500
 _UNKNOWN: Final = frozenset({40401, 40402, 40403})
 """Confluent's codes for an unknown subject, version and schema; a 404 of anybody else has none."""
 
+_NOT_THERE: Final = "NotFoundException"
+"""How the names of Apicurio's errors end for what it does not have."""
+
 
 class RefusedError(UnavailableError):
     """The registry answers, but not with the schema that it was asked for."""
@@ -46,7 +57,7 @@ class Registry:
     def __init__(self, access: Access, clock: Clock) -> None:
         self._rest = Rest(access, clock)
 
-    def schema(self, schema_id: int) -> tuple[str, ...]:
+    def schema(self, schema_id: RegistryId) -> tuple[str, ...]:
         """Return the schema of *schema_id* as `look_up` does, and raise what it raises."""
         return self._rest.finish(look_up(schema_id))
 
@@ -69,7 +80,7 @@ class Registry:
         return self._rest.finish(_register(subject, schema))
 
 
-def look_up(schema_id: int) -> Steps[tuple[str, ...]]:
+def look_up(schema_id: RegistryId) -> Steps[tuple[str, ...]]:
     """Ask for the schema of *schema_id*; return it as JSON text, after those that it refers to.
 
     Raises:
@@ -78,17 +89,37 @@ def look_up(schema_id: int) -> Steps[tuple[str, ...]]:
         RefusedError: the registry answers with something else.
         UnavailableError: nothing answers as a registry does.
     """
-    if schema_id > MAX_ID:
+    if isinstance(schema_id, int) and schema_id > MAX_ID:
         raise _unknown(schema_id)
-    texts = yield from _collect(schema_path(schema_id))
+    if isinstance(schema_id, GlobalId):
+        texts = yield from _alone(schema_path(schema_id))
+    else:
+        texts = yield from _collect(schema_path(schema_id))
     if texts is None:
         raise _unknown(schema_id)
     return texts
 
 
-def schema_path(schema_id: int) -> str:
+def schema_path(schema_id: RegistryId) -> str:
     """Return where the registry keeps the schema of *schema_id*."""
-    return f"/schemas/ids/{schema_id}"
+    match schema_id:
+        case UUID():
+            return f"/schemas/guids/{schema_id}"
+        case GlobalId(number):  # libcurl takes the two steps up from .../ccompat/v7
+            return f"/../../registry/v2/ids/globalIds/{number}?dereference=true"
+        case _:
+            return f"/schemas/ids/{schema_id}"
+
+
+def _alone(path: str) -> Steps[tuple[str, ...] | None]:
+    """Ask for the schema at *path*, which is all of the answer; None if it is unknown."""
+    answer = yield Request("GET", path)
+    name = (answer.body or {}).get("name")
+    if answer.status == _NOT_FOUND and isinstance(name, str) and name.endswith(_NOT_THERE):
+        return None
+    if answer.status != _OK or not answer.text:
+        raise _refused(answer)
+    return (answer.text.decode(errors="replace"),)
 
 
 def _collect(path: str) -> Steps[tuple[str, ...] | None]:
@@ -158,10 +189,10 @@ def _refused(answer: Answer) -> RefusedError:
     )
 
 
-def _unknown(schema_id: int) -> PoisonError:
+def _unknown(schema_id: RegistryId) -> PoisonError:
     return PoisonError(
         DeadLetterReason.UNKNOWN_SCHEMA,
-        f"the schema registry knows no schema of id {schema_id}, or none that it refers to",
+        f"the schema registry knows no schema of {described(schema_id)}, or none that it refers to",
     )
 
 

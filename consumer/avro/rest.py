@@ -48,6 +48,8 @@ class Access:
     """Where the registry is, and what opens it; secrets stay out of its repr and of every text."""
 
     url: str
+    others: tuple[str, ...] = ()
+    """More addresses of the same registry: when one fails, the next is asked, and from then on."""
     user: str | None = None
     password: str | None = None
     token: str | None = None
@@ -82,6 +84,8 @@ class Answer(NamedTuple):
     status: int
     body: Object | None
     """None where it is no JSON object, or too long."""
+    text: bytes
+    """The same as it came; empty where it is too long."""
 
 
 T = TypeVar("T")
@@ -92,10 +96,11 @@ Steps: TypeAlias = Generator[Request, Answer, T]
 class Talk(Generic[T]):
     """A conversation under way; its outcome, once `over`."""
 
-    __slots__ = ("_error", "_value", "deadline_s", "over", "steps")
+    __slots__ = ("_error", "_value", "deadline_s", "others_left", "over", "steps")
 
-    def __init__(self, steps: Steps[T], deadline_s: float) -> None:
+    def __init__(self, steps: Steps[T], deadline_s: float, others: int) -> None:
         self.steps = steps
+        self.others_left = others  # addresses that it may still turn to
         self.deadline_s = deadline_s  # monotonic
         self.over = False
         self._value: T | None = None
@@ -118,6 +123,17 @@ class Talk(Generic[T]):
         return cast("T", self._value)
 
 
+class _Asked(NamedTuple):
+    """One request on its way."""
+
+    talk: Talk[object]
+    request: Request
+    url: str
+    """The registry's address that it went to."""
+    body: list[bytes]
+    """The parts of the answer so far."""
+
+
 class Rest:
     """The way to one registry."""
 
@@ -125,7 +141,7 @@ class Rest:
         self._access = access
         self._clock = clock
         self._multi = pycurl.CurlMulti()
-        self._under_way: dict[pycurl.Curl, tuple[Talk[object], list[bytes]]] = {}
+        self._under_way: dict[pycurl.Curl, _Asked] = {}
 
     @property
     def under_way(self) -> int:
@@ -138,7 +154,8 @@ class Rest:
 
     def start(self, steps: Steps[T]) -> Talk[T]:
         """Begin a conversation; `step` carries it on."""
-        talk = Talk(steps, self._clock.monotonic_s() + self._access.timeout_s)
+        deadline_s = self._clock.monotonic_s() + self._access.timeout_s
+        talk = Talk(steps, deadline_s, len(self._access.others))
         self._go_on(cast("Talk[object]", talk), None)
         return talk
 
@@ -195,9 +212,9 @@ class Rest:
         if left_s <= 0.0:
             self._go_on(talk, _unavailable(self._access.url, "takes too long to answer"))
             return
-        body: list[bytes] = []
-        curl = _handle(self._access, request, left_s, body)
-        self._under_way[curl] = talk, body
+        asked = _Asked(talk, request, self._access.url, [])
+        curl = _handle(self._access, request, left_s, asked.body)
+        self._under_way[curl] = asked
         self._multi.add_handle(curl)
 
     def _take_ended(self) -> list[tuple[pycurl.Curl, tuple[int, str] | None]]:
@@ -211,18 +228,29 @@ class Rest:
         return ended
 
     def _ended(self, curl: pycurl.Curl, failure: tuple[int, str] | None) -> None:
-        talk, body = self._under_way.pop(curl)
+        talk, request, url, body = self._under_way.pop(curl)
         self._multi.remove_handle(curl)
         status = int(curl.getinfo(pycurl.RESPONSE_CODE))
         tunnel_status = int(curl.getinfo(pycurl.HTTP_CONNECTCODE))
         curl.close()
         if failure is None:
-            came = _judged(self._access.url, status, _object(b"".join(body)))
+            came = _judged(url, status, b"".join(body))
         elif failure[0] == pycurl.E_FILESIZE_EXCEEDED:
-            came = _judged(self._access.url, status, None)
+            came = _judged(url, status, b"")
         else:
-            came = _no_answer(self._access.url, tunnel_status, *failure)
-        self._go_on(talk, came)
+            came = _no_answer(url, tunnel_status, *failure)
+        if isinstance(came, UnavailableError) and talk.others_left > 0:
+            talk.others_left -= 1
+            self._turn_from(url)
+            self._send(request, talk)
+        else:
+            self._go_on(talk, came)
+
+    def _turn_from(self, url: str) -> None:
+        """Ask the next address from now on, unless another conversation has turned already."""
+        if url == self._access.url:
+            following, *others = (*self._access.others, url)
+            self._access = replace(self._access, url=following, others=tuple(others))
 
 
 def _handle(access: Access, request: Request, timeout_s: float, body: list[bytes]) -> pycurl.Curl:
@@ -263,7 +291,7 @@ def _headers(access: Access) -> list[bytes]:
     return [header.encode() for header in headers]
 
 
-def _judged(url: str, status: int, body: Object | None) -> Answer | UnavailableError:
+def _judged(url: str, status: int, text: bytes) -> Answer | UnavailableError:
     """Return the answer, or what the registry at *url* says about itself with it."""
     match status:
         case 401:
@@ -277,7 +305,7 @@ def _judged(url: str, status: int, body: Object | None) -> Answer | UnavailableE
             return _unavailable(url, f"is busy, with status {status}", "its log")
         case 502 | 503 | 504:
             return _unavailable(url, f"is out of order, with status {status}", "its log")
-    return Answer(status, body)
+    return Answer(status, _object(text), text)
 
 
 def _no_answer(url: str, tunnel_status: int, number: int, text: str) -> UnavailableError:

@@ -16,20 +16,20 @@ A name becomes the node of the type that it names, one for each level, shared by
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, TypeAlias, cast
+from typing import TYPE_CHECKING, Final, cast
 
-from consumer.avro.values import FIELD, TOO_DEEP, as_is, as_value
+from consumer.avro.nodes import FIELD
+from consumer.avro.numbers import MAX_SCALE
+from consumer.avro.values import TOO_DEEP, as_is, as_value
+from consumer.avro.writers import logical_type, scale_of
 from consumer.core.errors import DeadLetterReason, PoisonError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from consumer.avro.values import Node
+    from consumer.avro.nodes import Node, Schema
 
     Converter = Callable[[str, str], str | None]
-
-Schema: TypeAlias = "str | int | list[Schema] | dict[str, Schema]"
-"""A schema as fastavro parsed it: names are full and known, required keys are there."""
 
 MAX_LEVELS: Final = 100
 """Types within types that are read: some 30 objects within objects where JSON is modelled in Avro.
@@ -39,9 +39,11 @@ fastavro's C stack holds twenty times as many, and so does that of a thread."""
 MAX_NODES: Final = 100_000
 """A schema that needs more is refused: no writer's does, and a hostile one eats no memory."""
 
-_MAX_SCALE: Final = 128
-_UUID_BYTES: Final = 16
-_PRIMITIVES: Final = frozenset(
+_SIZES: Final = {"uuid": 16, "duration": 12}
+MAX_BRANCHES: Final = 64
+"""A union of more types of event is refused: an index of one byte has no more."""
+
+PRIMITIVES: Final = frozenset(
     {"null", "boolean", "int", "long", "float", "double", "bytes", "string"}
 )
 _CONTAINERS: Final = frozenset({"union", "array", "map", "record"})
@@ -50,6 +52,15 @@ _CONTAINERS: Final = frozenset({"union", "array", "map", "record"})
 def unusable(detail: str) -> PoisonError:
     """Return the error for a schema that no event can be read with."""
     return PoisonError(DeadLetterReason.UNUSABLE_SCHEMA, f"the writer's schema: {detail}")
+
+
+def resolved(schema: Schema, named: Mapping[str, Schema]) -> dict[str, Schema]:
+    """Return *schema* as an object, a name as the type that it has in *named*."""
+    if isinstance(schema, str):
+        schema = {"type": schema} if schema in PRIMITIVES else named[schema]
+    if isinstance(schema, list):
+        schema = {"type": "union", "branches": schema}
+    return cast("dict[str, Schema]", schema)
 
 
 class Rewriter:
@@ -63,7 +74,7 @@ class Rewriter:
     def kinds(self, schema: Schema) -> set[str]:
         """Return the kinds of value that *schema* may yield, such as `{"null", "record"}`."""
         branches = schema if isinstance(schema, list) else [schema]
-        return {_kind(self._resolve(branch)) for branch in branches}
+        return {_kind(resolved(branch, self._named)) for branch in branches}
 
     def field(self, name: str, schema: Schema, convert: Converter) -> Node:
         """Return the field *name* of the envelope, its values converted by *convert*.
@@ -73,23 +84,16 @@ class Rewriter:
         """
         return {"name": name, "type": self._node(schema, convert, name, 1)}
 
-    def _resolve(self, schema: Schema) -> dict[str, Schema]:
-        if isinstance(schema, str):
-            schema = {"type": schema} if schema in _PRIMITIVES else self._named[schema]
-        if isinstance(schema, list):
-            schema = {"type": "union", "branches": schema}
-        return cast("dict[str, Schema]", schema)
-
     def _node(self, schema: Schema, convert: Converter, field: str, level: int) -> Node | str:
         """Return the *schema* of *field*, *level* types below the envelope, rewritten."""
         self._nodes_left -= 1
         if self._nodes_left < 0:
             raise unusable(f"expected at most {MAX_NODES} types on {MAX_LEVELS} levels, came more")
-        schema = self._resolve(schema)
+        schema = resolved(schema, self._named)
         kind = _kind(schema)
         if kind not in _CONTAINERS:
             node = _leaf(schema, kind, convert, field)
-            return node if len(node) > 1 else kind
+            return node if len(node) > 1 else cast("str", node["type"])
         if level > MAX_LEVELS:
             return TOO_DEEP
         key = (cast("str", schema["name"]), convert, level) if kind == "record" else None
@@ -153,20 +157,22 @@ def _sized(schema: Schema, field: str) -> Schema:
 def _leaf(schema: dict[str, Schema], kind: str, convert: Converter, field: str) -> Node:
     """Return *schema* rewritten, without the types that it holds."""
     node: Node = {"type": kind}
-    logical = schema.get("logicalType")
+    logical = logical_type(schema)
+    if kind == "string" and convert is as_is:
+        node["type"] = kind = "bytes"  # nobody reads it, so it may be no text
     if kind == "enum":
         node["symbols"] = dict(enumerate(cast("list[str]", schema["symbols"])))
     if kind == "fixed":
         node["size"] = size = schema["size"]
         if not isinstance(size, int) or size < 1:
             raise unusable(f"{field}: expected a fixed of 1 byte or more")
-        if logical == "uuid" and size != _UUID_BYTES:
+        if size != _SIZES.get(logical or "", size):
             logical = None  # as Avro says of a logical type that does not fit
     if logical == "decimal":
-        node["scale"] = scale = schema.get("scale", 0)
-        if not isinstance(scale, int) or not 0 <= scale <= _MAX_SCALE:
-            raise unusable(f"{field}: expected a decimal with a scale of 0 to {_MAX_SCALE}")
-    known = convert(kind, logical) if isinstance(logical, str) else None
+        node["scale"] = scale = scale_of(schema)
+        if not isinstance(scale, int) or not 0 <= scale <= MAX_SCALE:
+            raise unusable(f"{field}: expected a decimal with a scale of 0 to {MAX_SCALE}")
+    known = None if logical is None else convert(kind, logical)
     if name := known or convert(kind, ""):
         node |= {"logicalType": name, FIELD: field}
     return node

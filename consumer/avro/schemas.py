@@ -6,12 +6,16 @@ data with its fingerprint live as long as the topic.
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
+from uuid import UUID
 
 import orjson
 from fastavro.schema import fingerprint, to_parsing_canonical_form
 
+from consumer.avro.framing import GlueVersion
 from consumer.core.errors import StartError
 
 if TYPE_CHECKING:
@@ -20,6 +24,8 @@ if TYPE_CHECKING:
     from fastavro.types import Schema
 
 CANONICAL: Final = "segment_event.avsc"
+
+_COMMENT: Final = re.compile(r'("(?:\\.|[^"\\])*")|//[^\n]*|/\*.*?\*/', re.DOTALL)
 
 _PACKAGE: Final = Path(__file__).parents[1]
 
@@ -30,15 +36,17 @@ def folder() -> Path:
     return installed if installed.is_dir() else _PACKAGE.parent / "schemas"
 
 
-def index(*folders: Path) -> Mapping[bytes, str]:
+def index(*folders: Path) -> Mapping[bytes | GlueVersion, str]:
     """Return the text of each `*.avsc` in *folders* by its CRC-64-AVRO fingerprint.
+
+    One whose name is a UUID is also known by that, as a version of AWS Glue's.
 
     Raises:
         StartError: a file cannot be read or is no schema, or two that differ have one fingerprint.
             (It leaves logical types out, so they may mean different data.)
     """
     paths: dict[bytes, Path] = {}
-    texts: dict[bytes, str] = {}
+    texts: dict[bytes | GlueVersion, str] = {}
     for path in (path for folder in folders for path in _files(folder)):
         text = read(path)
         key = rabin(text, path)
@@ -46,6 +54,8 @@ def index(*folders: Path) -> Mapping[bytes, str]:
             raise StartError(f"{path} has the fingerprint of {paths[key]}: remove one of them")
         paths[key] = path
         texts[key] = text
+        with suppress(ValueError):
+            texts[GlueVersion(UUID(path.stem))] = text
     return texts
 
 
@@ -56,13 +66,13 @@ def _files(folder: Path) -> list[Path]:
 
 
 def read(path: Path) -> str:
-    """Return the text of the schema at *path*.
+    """Return the text of the schema at *path*, without the comments that Java's parser allows.
 
     Raises:
         StartError: it cannot be read.
     """
     try:
-        return path.read_text(encoding="utf-8")
+        return _COMMENT.sub(r"\1", path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
         raise StartError(f"{path}: expected a schema of Avro, came {error}") from None
 

@@ -7,10 +7,11 @@ two branches may give the same Python type (`bytes` and a decimal, `long` and a 
 
     float, double      a finite number; a float gets the shortest digits that mean it: 18.99 and not
                        18.989999771118164
-    decimal            a number where a JSON number holds it exactly, else its digits as text
-    bytes, fixed       text where they are UTF-8, else base64
-    uuid on fixed      text, 8-4-4-4-12
-    date, time-*       ISO 8601 text
+    decimal            a number where a JSON number holds it exactly, else its digits as text;
+                       big-decimal likewise
+    bytes              text where they are UTF-8, else base64
+    fixed              hexadecimal text; a uuid 8-4-4-4-12
+    date, time-*       ISO 8601 text; duration likewise, P1M2DT3.004S
     timestamp-*        RFC 3339 text in UTC, all digits of the unit; local-timestamp-* without the Z
     record             without its null fields: in a record, null is the only way to be absent
     others             as they are; an unknown logical type is its underlying type (Avro's rule)
@@ -19,16 +20,16 @@ two branches may give the same Python type (`bytes` and a decimal, `long` and a 
 from __future__ import annotations
 
 import base64
-import math
 import struct
 import uuid
 from datetime import UTC, datetime, timedelta
-from decimal import Context, Decimal
-from typing import TYPE_CHECKING, Final, TypeAlias, cast
+from typing import TYPE_CHECKING, Final
 
 import orjson
 from fastavro.read import LOGICAL_READERS
 
+from consumer.avro.nodes import FIELD, Node
+from consumer.avro.numbers import big_decimal, decimal, finite, shortest
 from consumer.core.errors import DeadLetterReason, PoisonError
 
 if TYPE_CHECKING:
@@ -38,16 +39,8 @@ if TYPE_CHECKING:
 
     Reader = Callable[..., Value]
 
-Node: TypeAlias = "dict[str | int, object]"
-"""A node of a reading schema, see `plan`."""
-
-FIELD: Final = "seg-field"
-"""The key under which a node keeps the name of its field, for the texts of errors."""
-
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY_MS: Final = 86_400_000
-_DECIMAL_MAX_BYTES: Final = 128
-"""Far more digits than any price, few enough to convert in a microsecond."""
 
 
 def open_object(text: bytes | str, field: str) -> Object | None:
@@ -83,24 +76,6 @@ def _no_object(text: object, field: str, error: orjson.JSONDecodeError) -> Poiso
     return PoisonError(reason, f"{field}: expected {detail}")
 
 
-def _finite(data: float, node: Node, _reader: object) -> float:
-    if math.isfinite(data):
-        return data
-    raise PoisonError(
-        DeadLetterReason.BAD_NUMBER,
-        f"{node[FIELD]}: expected a finite number, came NaN or infinity",
-    )
-
-
-def _shortest(data: float, node: Node, reader: object) -> float:
-    single = struct.pack("<f", _finite(data, node, reader))
-    for digits in range(6, 9):  # six always fit into a float, nine always tell it from the next
-        short = float(f"{data:.{digits}g}")
-        if struct.pack("<f", short) == single:
-            return short
-    return float(f"{data:.9g}")
-
-
 def _text(data: bytes, _node: Node, _reader: object) -> str:
     try:
         return data.decode()
@@ -108,24 +83,17 @@ def _text(data: bytes, _node: Node, _reader: object) -> str:
         return base64.b64encode(data).decode("ascii")
 
 
+def _hex(data: bytes, _node: Node, _reader: object) -> str:
+    return data.hex()
+
+
 def _uuid(data: bytes, _node: Node, _reader: object) -> str:
     return str(uuid.UUID(bytes=data))
 
 
-def _decimal(data: bytes, node: Node, _reader: object) -> Value:
-    if len(data) > _DECIMAL_MAX_BYTES:
-        raise PoisonError(
-            DeadLetterReason.BAD_NUMBER,
-            f"{node[FIELD]}: expected a decimal of at most {_DECIMAL_MAX_BYTES} bytes,"
-            f" came {len(data)}",
-        )
-    unscaled = int.from_bytes(data, "big", signed=True)
-    scale = cast("int", node["scale"])
-    if scale == 0:
-        return unscaled if -(2**63) <= unscaled < 2**63 else str(unscaled)
-    exact = Decimal(unscaled).scaleb(-scale, Context(prec=len(str(abs(unscaled)))))
-    number = float(exact)
-    return number if Decimal(repr(number)) == exact else format(exact, "f")
+def _duration(data: bytes, _node: Node, _reader: object) -> str:
+    months, days, ms = struct.unpack("<III", data)
+    return f"P{months}M{days}DT{ms // 1000}.{ms % 1000:03d}S"
 
 
 def _date(data: int, node: Node, _reader: object) -> str:
@@ -178,17 +146,20 @@ def _floor(units: int) -> Reader:
 
 
 VALUE_READERS: Final[dict[tuple[str, str], Reader]] = {
-    ("float", ""): _shortest,
-    ("double", ""): _finite,
+    ("float", ""): shortest,
+    ("double", ""): finite,
     ("bytes", ""): _text,
-    ("fixed", ""): _text,
+    ("fixed", ""): _hex,
     ("record", ""): _present,
-    ("bytes", "decimal"): _decimal,
-    ("fixed", "decimal"): _decimal,
+    ("bytes", "decimal"): decimal,
+    ("fixed", "decimal"): decimal,
+    ("bytes", "big-decimal"): big_decimal,
     ("fixed", "uuid"): _uuid,
+    ("fixed", "duration"): _duration,
     ("int", "date"): _date,
     ("int", "time-millis"): _time(10**3),
     ("long", "time-micros"): _time(10**6),
+    ("long", "time-nanos"): _time(10**9),
     ("long", "timestamp-millis"): _timestamp(10**3, "Z"),
     ("long", "timestamp-micros"): _timestamp(10**6, "Z"),
     ("long", "timestamp-nanos"): _timestamp(10**9, "Z"),

@@ -14,15 +14,20 @@ from rich.text import Text
 from consumer.avro.compatibility import FieldState, check, readable
 from consumer.avro.schemas import CANONICAL, folder, read
 from consumer.commands.loading import NEEDS_NO_SEG, load_settings
-from consumer.core.errors import ConsumerError, PoisonError, StartError
+from consumer.commands.samples import A_PARTITION, read_samples
+from consumer.core.errors import ConsumerError, IgnoredReason, PoisonError, StartError
+from consumer.core.model import Ignored
 from consumer.core.timing import SystemClock
-from consumer.program.reading import registry_of
+from consumer.program.reading import registry_of, translator_of, types_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from consumer.avro.compatibility import FieldReport
     from consumer.avro.registry import Registry
+    from consumer.commands.samples import Samples
+    from consumer.core.model import Event
+    from consumer.settings import Settings
 
 NEEDS_ONLY_THE_REGISTRY = NEEDS_NO_SEG | {
     "SEG_KAFKA__BOOTSTRAP_SERVERS": "localhost:9092",
@@ -32,10 +37,12 @@ NEEDS_ONLY_THE_REGISTRY = NEEDS_NO_SEG | {
 
 COLOURS = {
     FieldState.OK: "green",
+    FieldState.LEFT_OUT: "yellow",
     FieldState.IGNORED: "dim",
     FieldState.ABSENT: "dim",
     FieldState.PROBLEM: "bold red",
 }
+NEVER_SENT = frozenset({IgnoredReason.UNSUPPORTED_TYPE, IgnoredReason.UNMAPPED_EVENT})
 
 
 @click.group("schemas")
@@ -48,26 +55,41 @@ def command() -> None:
     "file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path)
 )
 @click.option("--id", "schema_id", type=int, help="Check the registry's schema of this id.")
+@click.option("--topic", help=f"Look at the newest {A_PARTITION} records of each partition, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
-def check_(ctx: click.Context, file: Path | None, schema_id: int | None, *, as_json: bool) -> None:
-    """Say field by field whether events written with the schema in FILE, or --id, can be read.
+def check_(
+    ctx: click.Context,
+    file: Path | None,
+    schema_id: int | None,
+    topic: str | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Say field by field how events written with the schema in FILE, or --id, are read.
 
-    Exits 0 where all can, else 1.
+    With --topic, also or alone, say what becomes of its newest records; they are sent nowhere.
+    Exits 1 where no event would ever be delivered, else 0.
     """
-    if (file is None) == (schema_id is None):
-        raise click.UsageError("expected either FILE or --id")
-    try:
-        texts = _registry(ctx).schema(schema_id) if schema_id is not None else (_text(file),)
-        reports = check(texts)
-    except PoisonError as error:
-        raise ConsumerError(error.detail) from error
-    good = readable(reports)
+    if file is not None and schema_id is not None:
+        raise click.UsageError("expected FILE or --id, not both")
+    if file is None and schema_id is None and topic is None:
+        raise click.UsageError("expected FILE, --id or --topic")
+    needs = NEEDS_ONLY_THE_REGISTRY if topic is None else NEEDS_NO_SEG
+    settings = load_settings(ctx, needs | ({} if topic is None else {"SEG_KAFKA__TOPICS": topic}))
+    reports = _reports(settings, file, schema_id)
+    samples = None if topic is None else read_samples(settings, topic)
+    good = readable(reports) if reports else True
+    if samples is not None and samples.records:
+        good = good and samples.delivered > 0
     if as_json:
         fields = [report._asdict() for report in reports]
-        click.echo(orjson.dumps({"readable": good, "fields": fields}, option=orjson.OPT_INDENT_2))
+        told: dict[str, object] = {"readable": good, "fields": fields}
+        if samples is not None:
+            told["topic"] = samples.told()
+        click.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2))
     else:
-        _print(reports)
+        _print(reports, samples)
     raise SystemExit(0 if good else 1)
 
 
@@ -77,24 +99,51 @@ def check_(ctx: click.Context, file: Path | None, schema_id: int | None, *, as_j
 def register(ctx: click.Context, subject: str) -> None:
     """Put this program's own schema into the registry under SUBJECT, and print its id."""
     schema = read(folder() / CANONICAL)
-    click.echo(_registry(ctx).register(subject, schema))
-
-
-def _registry(ctx: click.Context) -> Registry:
     settings = load_settings(ctx, NEEDS_ONLY_THE_REGISTRY)
+    click.echo(_registry(settings).register(subject, schema))
+
+
+def _registry(settings: Settings) -> Registry:
     registry = registry_of(settings.schema_registry, SystemClock())
     if registry is None:
         raise StartError("no schema registry is named: set SEG_SCHEMA_REGISTRY__URL")
     return registry
 
 
-def _text(file: Path | None) -> str:
-    return "" if file is None else read(file)
+def _reports(settings: Settings, file: Path | None, schema_id: int | None) -> list[FieldReport]:
+    if file is None and schema_id is None:
+        return []
+    try:
+        texts = (read(file),) if file is not None else _registry(settings).schema(schema_id or 0)
+        return check(texts, types_of(settings.schemas), _delivers(settings))
+    except PoisonError as error:
+        raise ConsumerError(error.detail) from error
 
 
-def _print(reports: Sequence[FieldReport]) -> None:
-    table = Table("field", "", "remark")
-    for report in reports:
-        state = Text(report.state, COLOURS[report.state])
-        table.add_row(Text(report.field), state, Text(report.detail))
-    Console().print(table)
+def _delivers(settings: Settings) -> Callable[[Event], bool]:
+    translate = translator_of(settings.translation)
+
+    def delivers(event: Event) -> bool:
+        outcome = translate(event, 0)
+        return not (isinstance(outcome, Ignored) and outcome.reason in NEVER_SENT)
+
+    return delivers
+
+
+def _print(reports: Sequence[FieldReport], samples: Samples | None) -> None:
+    out = Console()
+    for record in dict.fromkeys(report.record for report in reports):
+        table = Table("field", "", "remark", title=Text(record), title_justify="left")
+        for report in reports:
+            if report.record == record:
+                state = Text(report.state, COLOURS[report.state])
+                table.add_row(Text(report.field), state, Text(report.detail))
+        out.print(table)
+    if samples is not None:
+        table = Table("records", "outcome", title="the topic's newest", title_justify="left")
+        table.add_row(str(samples.delivered), Text("delivered", "green"))
+        for reason, number in samples.ignored.most_common():
+            table.add_row(str(number), Text(f"ignored: {reason}", "dim"))
+        for reason, number in samples.dead_lettered.most_common():
+            table.add_row(str(number), Text(f"dead letter: {reason}", "bold red"))
+        out.print(table)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from consumer.avro.compatibility import FieldState, check
+from consumer.avro.compatibility import FieldState, check, readable
 from consumer.core.errors import PoisonError, StartError, UnavailableError
 from consumer.doctor.report import Check, Name, State, judged, skipped
 from consumer.program.reading import decoder_of, registry_of
@@ -50,6 +50,6 @@ def _newest(registry: Registry, subject: str) -> tuple[bool, str]:
     if texts is None:
         return False, f"{subject} has no schema; another subject may"
     wrong = [f"{it.field} ({it.detail})" for it in reports if it.state is FieldState.PROBLEM]
-    if wrong:
+    if not readable(reports) and wrong:
         return True, f"{subject} cannot be read: {', '.join(wrong)}"
     return False, f"{subject} can be read"

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
     from consumer.core.lanes import Lanes
-    from consumer.core.model import Event, Record, SegCall, Tenure
+    from consumer.core.model import Event, Headers, Record, SegCall, Tenure
     from consumer.core.ports import Source
     from consumer.core.timing import Clock
     from consumer.flow.assignment import Assignment
@@ -55,8 +55,8 @@ class Stages(NamedTuple):
     """What the loop is made of; each stage is made and tested by itself."""
 
     source: Source
-    decode: Callable[[bytes], Event]
-    expect: Callable[[bytes], None]
+    decode: Callable[[bytes, Headers | None], Event]
+    expect: Callable[[bytes, Headers | None], None]
     """Begins to look up what `decode` will need."""
     translate: Callable[[Event, int | None], SegCall | Ignored]
     lane_of: Callable[[Record, SegCall], Hashable]
@@ -246,7 +246,7 @@ class Pipeline:
             if not self._prepare(held[0], now_s):
                 for record in islice(held, 1, 1 + LOOK_AHEAD):
                     if record.value is not None:
-                        self._expect(record.value)
+                        self._expect(record.value, record.headers)
                 return False
             held.popleft()
         return True
@@ -262,7 +262,7 @@ class Pipeline:
             self._outcomes.ignore(record, IgnoredReason.TOMBSTONE)
             return True
         try:
-            call = self._translate(self._decode(record.value), record.timestamp_ms)
+            call = self._translate(self._decode(record.value, record.headers), record.timestamp_ms)
         except PendingError:
             return False
         except UnavailableError as error:

@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 ASK_TIMEOUT_S = 30.0
 
 
-def read_topic(settings: KafkaSettings, topic: str) -> Iterator[Record]:
+def read_topic(settings: KafkaSettings, topic: str, newest: int | None = None) -> Iterator[Record]:
     """Yield every record that is in *topic* now, partition by partition.
+
+    With *newest* only those of so many last offsets of each partition.
 
     Raises:
         StartError: the topic is missing, may not be read, or the brokers do not answer.
@@ -41,19 +43,21 @@ def read_topic(settings: KafkaSettings, topic: str) -> Iterator[Record]:
         if known.error is not None:
             raise StartError(f"{topic}: {known.error.str()}")
         for number in sorted(known.partitions):
-            yield from _read_partition(consumer, Partition(topic, number))
+            yield from _read_partition(consumer, Partition(topic, number), newest)
     except KafkaException as error:
         raise StartError(f"{topic} cannot be read: {code_of(error)}") from error
     finally:
         consumer.close()
 
 
-def _read_partition(consumer: Consumer, partition: Partition) -> Iterator[Record]:
+def _read_partition(
+    consumer: Consumer, partition: Partition, newest: int | None = None
+) -> Iterator[Record]:
     place = TopicPartition(partition.topic, partition.number)
     low, end = ask_again(lambda: consumer.get_watermark_offsets(place, timeout=ASK_TIMEOUT_S))
     if low == end:
         return
-    place.offset = low
+    place.offset = low if newest is None else max(low, end - newest)
     tenure = Tenure(partition)  # of no group: nobody takes it away
     consumer.assign([place])
     while True:

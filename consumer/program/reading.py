@@ -1,4 +1,4 @@
-"""From settings to what reads values: the decoder and the schema registry."""
+"""From settings to what reads values and makes calls of them: decoder, registry, translator."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from consumer.avro.decoder import Decoder
+from consumer.avro.decoder import Decoder, Reading
 from consumer.avro.lookups import Lookups
 from consumer.avro.registry import Registry
 from consumer.avro.rest import Access
 from consumer.avro.schemas import folder
 from consumer.settings.kinds import is_this_machine
+from consumer.translate import Translator
+from consumer.translate.tables import EVENTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,9 +22,10 @@ if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
     from consumer.avro.decoder import Schemas
+    from consumer.core.model import Headers
     from consumer.core.timing import Clock
     from consumer.observe.metrics import Tally
-    from consumer.settings import SchemaRegistrySettings, SchemasSettings
+    from consumer.settings import SchemaRegistrySettings, SchemasSettings, TranslationSettings
 
 
 def decoder_of(settings: SchemasSettings, registry: Schemas | None) -> Decoder:
@@ -36,8 +39,18 @@ def decoder_of(settings: SchemasSettings, registry: Schemas | None) -> Decoder:
         writer_schema=settings.writer,
         schemas=folder(),
         more_schemas=settings.folder,
-        max_bytes=settings.max_bytes,
+        reading=Reading(settings.max_bytes, types_of(settings), settings.framing),
     )
+
+
+def types_of(settings: SchemasSettings) -> dict[str, str]:
+    """Return what a record without a type of its own is, by its name: Segment's events as well."""
+    return {name: name for name in EVENTS} | dict(settings.types)
+
+
+def translator_of(settings: TranslationSettings) -> Translator:
+    """Return what makes Seg's calls of events."""
+    return Translator(v2_names=settings.v2_names)
 
 
 def registry_of(settings: SchemaRegistrySettings, clock: Clock) -> Registry | None:
@@ -56,11 +69,11 @@ def lookups_of(
     return Lookups(access, clock, observe=tally.registry_lookup_seconds.observe, log=log)
 
 
-def expecting(decoder: Decoder, lookups: Lookups | None) -> Callable[[bytes], None]:
+def expecting(decoder: Decoder, lookups: Lookups | None) -> Callable[[bytes, Headers | None], None]:
     """Return what begins to look up the schema that *decoder* will need for a value."""
 
-    def expect(value: bytes) -> None:
-        schema_id = decoder.missing_schema(value)
+    def expect(value: bytes, headers: Headers | None) -> None:
+        schema_id = decoder.missing_schema(value, headers)
         if schema_id is not None and lookups is not None:
             lookups.expect(schema_id)
 
@@ -71,8 +84,10 @@ def access_of(settings: SchemaRegistrySettings) -> Access | None:
     """Return the way to the schema registry; None where the settings name none."""
     if settings.url is None:
         return None
+    url, *others = (text.strip() for text in settings.url.split(","))
     return Access(
-        url=settings.url,
+        url=url,
+        others=tuple(others),
         user=settings.username,
         password=secret(settings.password),
         token=secret(settings.bearer_token),
@@ -80,7 +95,7 @@ def access_of(settings: SchemaRegistrySettings) -> Access | None:
         cert_file=_path(settings.certificate_file),
         key_file=_path(settings.key_file),
         proxy=settings.proxy,
-        direct=is_this_machine(settings.url),
+        direct=all(map(is_this_machine, (url, *others))),
         connect_timeout_s=settings.connect_timeout_s,
         timeout_s=settings.timeout_s,
     )

@@ -17,7 +17,14 @@ from consumer.kafka.config import lease_s, session_s
 from consumer.kafka.dead_letters import KafkaDeadLetters
 from consumer.kafka.source import LIBRARY_VERSION, KafkaSource
 from consumer.program.gauges import Gauged
-from consumer.program.reading import decoder_of, expecting, lookups_of, secret, system_ca_file
+from consumer.program.reading import (
+    decoder_of,
+    expecting,
+    lookups_of,
+    secret,
+    system_ca_file,
+    translator_of,
+)
 from consumer.seg.breaker import Breaker
 from consumer.seg.client import Client, ClientOptions
 from consumer.seg.delivery import Delivery
@@ -26,7 +33,6 @@ from consumer.seg.outbox import Batching, Outbox
 from consumer.seg.rate import Rate
 from consumer.seg.retry import RetryPolicy
 from consumer.settings.kinds import is_this_machine
-from consumer.translate import Translator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -95,7 +101,7 @@ def build(
         source=source,
         decode=decoder,
         expect=expecting(decoder, lookups),
-        translate=Translator(v2_names=settings.translation.v2_names),
+        translate=translator_of(settings.translation),
         lane_of=LANE_OF[settings.ordering.by],
         lanes=lanes,
         delivery=delivery,

@@ -4,9 +4,10 @@ A kind is an annotated type: pydantic checks it, and its `Expected` (or its boun
 what it lets through, for the error texts and for the documentation alike.
 """
 
+import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -105,11 +106,28 @@ def _lower(value: object) -> object:
     return value.lower() if isinstance(value, str) else value
 
 
+def _names_of_records(value: object) -> object:
+    """Take JSON text for the object that it holds, and every text in it that says something."""
+    try:
+        entries = json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        raise UnfitError from None
+    texts = [*entries, *entries.values()] if isinstance(entries, dict) else [None]
+    if not all(isinstance(text, str) and text for text in texts):
+        raise UnfitError
+    return entries
+
+
 AnyCase = BeforeValidator(_lower)
 """Ignores the case of a choice."""
 
 Text = Annotated[str, Field(min_length=1), Expected("text that is not empty")]
 Secret = Annotated[SecretStr, Field(min_length=1), Expected("text that is not empty")]
+TypesOfRecords = Annotated[
+    Mapping[str, str],
+    BeforeValidator(_names_of_records),
+    Expected('an object of texts such as {"ShopOrder": "Order Completed"}'),
+]
 WebsiteId = Annotated[
     SecretStr,
     BeforeValidator(_without_braces),
@@ -118,6 +136,11 @@ WebsiteId = Annotated[
 ]
 
 Url = Annotated[str, _fits(_is_url), Expected("an http or https URL without a user name")]
+Urls = Annotated[
+    str,
+    _fits(lambda text: all(_is_url(url.strip()) for url in text.split(","))),
+    Expected("an http or https URL without a user name, or several separated by commas"),
+]
 SecureUrl = Annotated[
     Url,
     _fits(_keeps_secrets),

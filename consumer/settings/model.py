@@ -21,7 +21,9 @@ from consumer.settings.kinds import (
     Section,
     Text,
     TopicName,
+    TypesOfRecords,
     Url,
+    Urls,
     variable,
 )
 from consumer.settings.rules import at_least, instead_of, together_with
@@ -33,8 +35,9 @@ _EMPTY = Field(default={}, validate_default=True)
 class SchemaRegistrySettings(Section):
     """Where writer schemas of Confluent-framed records are looked up."""
 
-    url: Url | None = None
-    """The registry; without it Confluent's framing cannot be read."""
+    url: Urls | None = None
+    """The registry, with Confluent's API; without it no id in front of a datum, or in a header,
+    says anything. Of several addresses of one registry the next is asked when one fails."""
     username: Text | None = None
     """The user name, for a registry that asks for one."""
     password: Annotated[Secret | None, together_with("username")] = None
@@ -57,12 +60,19 @@ class SchemaRegistrySettings(Section):
 
 
 class SchemasSettings(Section):
-    """Avro without a registry."""
+    """How values are read."""
 
     writer: ReadableFile | None = None
     """The schema with which bare datums were written; without it they are dead letters."""
     folder: ReadableFolder | None = None
-    """A folder of schemas to know besides the packaged ones, for single-object framing."""
+    """A folder of schemas to know besides the packaged ones: for single-object framing, and for
+    AWS Glue's, where a file is named by the version's id (`<uuid>.avsc`)."""
+    framing: Literal["auto", "confluent", "apicurio_global", "apicurio_content"] = "auto"
+    """What an id before a datum is: of 4 bytes Confluent's, of 8 Apicurio's global id (`auto`);
+    always Confluent's; or Apicurio's of 4 or 8 bytes. A record's headers tell by themselves."""
+    types: TypesOfRecords = Field(default={})
+    """What a record without a field `type` is, by its name, besides Segment's own names: a type of
+    call, or the name of a track event, such as `{"ShopOrder": "Order Completed"}`."""
     max_bytes: Annotated[int, Field(ge=1, le=1_073_741_824)] = 1_048_576
     """The largest value that is decoded; a larger one is a dead letter."""
 

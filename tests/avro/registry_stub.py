@@ -31,6 +31,11 @@ class RegistryStub:
     def __init__(self) -> None:
         self.url = ""
         self.schemas: dict[int, dict[str, object]] = {}
+        self.guids: dict[str, int] = {}
+        self.global_ids: dict[int, int] = {}
+        """Apicurio's, each of a schema with an id of its content."""
+        self.path = ""
+        """What its API stands below, as behind a gateway."""
         self.versions: dict[str, list[int]] = {}
         self.deleted: set[str] = set()
         self.requests: list[str] = []
@@ -70,13 +75,15 @@ class RegistryStub:
 
     def answer(self, method: str, target: str, body: bytes) -> tuple[int, object]:
         """Return the status and the JSON of the answer to a well-behaved request."""
-        parts = urlsplit(target)
+        parts = urlsplit(target.removeprefix(self.path))
         path = [unquote(part) for part in parts.path.split("/")[1:]]
         match method, path:
             case "GET", ["schemas", "ids", number]:
-                if int(number) in self.schemas:
-                    return 200, self.schemas[int(number)]
-                return 404, {"error_code": 40403, "message": f"Schema {number} not found"}
+                return self._schema(int(number))
+            case "GET", ["schemas", "guids", guid]:
+                return self._schema(self.guids.get(guid, 0))
+            case "GET", ["apis", "registry", "v2", "ids", "globalIds", number]:
+                return self._global(int(number))
             case "GET", ["subjects", subject, "versions", number]:
                 deleted = parse_qs(parts.query).get("deleted") == ["true"]
                 newest = len(self.versions.get(subject, ()))
@@ -86,6 +93,16 @@ class RegistryStub:
                 return self._register(subject, json.loads(body))
             case _:
                 return 404, {"error_code": 404, "message": "HTTP 404 Not Found"}
+
+    def _schema(self, number: int) -> tuple[int, object]:
+        if number in self.schemas:
+            return 200, self.schemas[number]
+        return 404, {"error_code": 40403, "message": f"Schema {number} not found"}
+
+    def _global(self, number: int) -> tuple[int, object]:
+        if number not in self.global_ids:
+            return 404, {"error_code": 404, "name": "VersionNotFoundException"}
+        return 200, json.loads(str(self.schemas[self.global_ids[number]]["schema"]))
 
     def _version(self, subject: str, number: int, *, deleted: bool) -> tuple[int, object]:
         if subject not in self.versions or (subject in self.deleted and not deleted):

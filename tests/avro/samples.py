@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from fastavro import parse_schema, schemaless_writer
 
-from consumer.avro.decoder import Decoder
+from consumer.avro.decoder import Decoder, Reading
 from consumer.avro.framing import confluent
 from consumer.avro.schemas import CANONICAL, folder
 from consumer.core.errors import DeadLetterReason, PoisonError
@@ -18,6 +18,7 @@ from consumer.core.errors import DeadLetterReason, PoisonError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from consumer.avro.framing import RegistryId
     from consumer.core.errors import UnavailableError
     from consumer.core.model import Event, Object, Value
 
@@ -56,12 +57,12 @@ CALL: Object = {
 class Registered:
     """A registry that holds some schemas by id, and counts what it is asked."""
 
-    def __init__(self, schemas: Mapping[int, tuple[str, ...]]) -> None:
-        self.schemas = dict(schemas)
-        self.asked: list[int] = []
+    def __init__(self, schemas: Mapping[Any, tuple[str, ...]]) -> None:
+        self.schemas: dict[RegistryId, tuple[str, ...]] = dict(schemas)
+        self.asked: list[RegistryId] = []
         self.failure: PoisonError | UnavailableError | None = None
 
-    def schema(self, schema_id: int) -> tuple[str, ...]:
+    def schema(self, schema_id: RegistryId) -> tuple[str, ...]:
         """Return the schema of *schema_id*, or raise `failure` where one is set."""
         self.asked.append(schema_id)
         if self.failure is not None:
@@ -73,7 +74,9 @@ class Registered:
 
 def decoder(registry: Registered | None = None, *, max_bytes: int = 1 << 20) -> Decoder:
     """Return a decoder with the program's own folder of schemas."""
-    return Decoder(registry=registry, writer_schema=None, schemas=folder(), max_bytes=max_bytes)
+    return Decoder(
+        registry=registry, writer_schema=None, schemas=folder(), reading=Reading(max_bytes)
+    )
 
 
 def record(*fields: tuple[str, object]) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 import pytest
 
 from consumer.avro.decoder import Decoder
-from consumer.avro.framing import confluent, single_object
+from consumer.avro.framing import GlobalId, confluent, single_object
 from consumer.avro.schemas import folder, rabin
 from consumer.core.errors import (
     DeadLetterReason,
@@ -29,6 +31,8 @@ from tests.avro.samples import (
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from consumer.core.model import Headers
 
 # Spelt out by hand after the Avro specification, "Binary Encoding".
 GOLDEN = bytes.fromhex(
@@ -140,6 +144,14 @@ class TestFramings:
         assert error.reason is DeadLetterReason.UNKNOWN_SCHEMA
         assert "0011223344556677" in error.detail
 
+    def test_unknown_version_of_glue(self) -> None:
+        """A version of AWS Glue's without a file is poison, and the text says what to call it."""
+        version = UUID("b7b4a7f0-9c96-4e4a-a687-fb5de9ef0c63")
+        error = poison(decoder(), b"\x03\x00" + version.bytes + GOLDEN)
+
+        assert error.reason is DeadLetterReason.UNKNOWN_SCHEMA
+        assert f"as {version}.avsc into the folder that SEG_SCHEMAS__FOLDER" in error.detail
+
     def test_no_registry(self) -> None:
         """A schema id without a registry is poison, and the text names the setting."""
         error = poison(decoder(), confluent(5) + GOLDEN)
@@ -198,6 +210,99 @@ class TestFramings:
         decode = Decoder(registry=None, writer_schema=path, schemas=folder())
 
         assert decode.missing_schema(confluent(1) + GOLDEN) is None
+
+
+class TestUnions:
+    """Several types of event in one topic."""
+
+    SCHEMA = json.dumps(
+        ["null"]
+        + [
+            {"type": "record", "name": name, "fields": [{"name": "userId", "type": "string"}]}
+            for name in ("Identify", "page", "Heartbeat")
+        ]
+    )
+
+    def test_the_branch_says_the_type(self) -> None:
+        """A record without a type is what its name says; null is a row that was deleted."""
+        assert read_bytes(self.SCHEMA, b"\x02\x02u") == {"type": "identify", "userId": "u"}
+        assert read_bytes(self.SCHEMA, b"\x04\x02u") == {"type": "page", "userId": "u"}
+        assert read_bytes(self.SCHEMA, b"\x00") == {"type": "delete"}
+
+    @pytest.mark.parametrize("datum", [b"", b"\x08\x02u", b"\x01\x02u", b"\x82\x00\x02u"])
+    def test_a_branch_that_is_not_there(self, datum: bytes) -> None:
+        """An index outside the union is bad Avro, also one that is negative or too long."""
+        with pytest.raises(PoisonError, match="bad_avro"):
+            read_bytes(self.SCHEMA, datum)
+
+    def test_a_branch_that_is_no_event(self) -> None:
+        """It is poison by itself, and the text says which setting would name it."""
+        with pytest.raises(PoisonError, match=r"unusable_schema.*SEG_SCHEMAS__TYPES.*Heartbeat"):
+            read_bytes(self.SCHEMA, b"\x06\x02u")
+
+    def test_bytes_beyond_null(self) -> None:
+        """Null takes its index and nothing more."""
+        with pytest.raises(PoisonError, match="trailing_bytes"):
+            read_bytes(self.SCHEMA, b"\x00\x00")
+
+
+class TestHeaders:
+    """A header of the record may name the schema."""
+
+    GUID = UUID("89791762-2336-4186-9674-299b90a802e2")
+
+    def test_beats_what_stands_in_front(self, tmp_path: Path) -> None:
+        """Also where the settings name a writer's schema, and where the datum looks framed."""
+        path = tmp_path / "writer.avsc"
+        path.write_text(record(("name", "string")), encoding="utf-8")
+        registry = Registered({self.GUID: (record(("event", "string")),)})
+        decode = Decoder(registry=registry, writer_schema=path, schemas=folder())
+        headers: Headers = [("trace", None), ("__value_schema_id", b"\x01" + self.GUID.bytes)]
+
+        assert decode(b"\x00\x02x", headers) == {"type": "", "event": "x"}
+        assert decode(b"\x00\x02x", [("trace", b"1")]) == {"type": "", "name": "x"}
+
+    def test_with_an_id(self) -> None:
+        """Confluent's header may hold an id instead of a GUID."""
+        registry = Registered({7: (record(),)})
+
+        assert decoder(registry)(b"\x02x", [("__value_schema_id", confluent(7))])["type"] == "x"
+
+    @pytest.mark.parametrize(
+        ("name", "data"),
+        [
+            ("__value_schema_id", b""),
+            ("__value_schema_id", b"\x01" + bytes(15)),
+            ("__value_schema_id", b"\x02" + bytes(16)),
+            ("apicurio.value.globalId", bytes(4)),
+            ("apicurio.value.contentId", bytes(9)),
+        ],
+    )
+    def test_that_nobody_knows(self, name: str, data: bytes) -> None:
+        """A header of the right name with other bytes is poison, and the text names it."""
+        with pytest.raises(PoisonError, match=f"unknown_framing.*{name}"):
+            decoder(Registered({}))(b"\x02x", [(name, data)])
+
+    def test_of_json(self) -> None:
+        """Apicurio can write Avro's JSON; that is told apart from its binary."""
+        headers: Headers = [
+            ("apicurio.value.globalId", bytes(7) + b"\x07"),
+            ("apicurio.value.encoding", b"JSON"),
+        ]
+        with pytest.raises(PoisonError, match=r"unknown_framing.*came its JSON"):
+            decoder(Registered({}))(b'{"type":"page"}', headers)
+
+    def test_what_the_registry_must_be_asked_for(self) -> None:
+        """It is known before the value is decoded, and only where nobody knows the schema yet."""
+        registry = Registered({self.GUID: (record(),), 7: (record(),)})
+        decode = decoder(registry)
+        headers: Headers = [("__value_schema_id", b"\x01" + self.GUID.bytes)]
+
+        assert decode.missing_schema(b"\x02x", headers) == self.GUID
+        assert decode.missing_schema(b"\x00" + bytes(7) + b"\x07") == GlobalId(7)
+        assert decode.missing_schema(b"\x03\x00" + bytes(16)) is None
+        decode(b"\x02x", headers)
+        assert decode.missing_schema(b"\x02x", headers) is None
 
 
 class TestSettings:
@@ -309,15 +414,13 @@ class TestEnvelope:
         assert read(schema, event | {"anonymousId": 5})["userId"] == "123456789012"
         assert read(schema, {"type": "page", "userId": None, "anonymousId": 5})["userId"] is None
 
-    @pytest.mark.parametrize(("kind", "value"), [("boolean", True), ("double", 1.5)])
-    def test_other_ids_are_refused(self, kind: str, value: object) -> None:
-        """Any other type as an id is a bad envelope; the text has the type and not the value."""
-        with pytest.raises(PoisonError) as caught:
-            read(record(("userId", kind)), {"type": "page", "userId": value})
+    def test_other_ids_are_left_out(self) -> None:
+        """What no id can be is absent, and the event goes on; a number is its digits."""
+        schema = record(("userId", ["boolean", "double", {"type": "map", "values": "int"}]))
+        written: list[object] = [True, {}, 1.5]
+        ids = [read(schema, {"type": "page", "userId": it})["userId"] for it in written]
 
-        assert caught.value.reason is DeadLetterReason.BAD_ENVELOPE
-        assert "userId" in caught.value.detail
-        assert str(value) not in caught.value.detail
+        assert ids == [None, None, "1.5"]
 
     def test_ids_as_uuid(self) -> None:
         """A uuid is taken as its text, written as a string or as a fixed of 16 bytes."""
@@ -377,12 +480,12 @@ class TestEnvelope:
 
         assert read(record(("sentAt", kind)), {"type": "page", "sentAt": 1})["sentAt"] == 86_400_000
 
-    def test_timestamps_of_other_types_are_refused(self) -> None:
-        """A float is no timestamp: nobody knows its unit. Other branches are as good as ever."""
-        schema = record(("sentAt", ["null", "long", "double"]))
-        assert read(schema, {"type": "page", "sentAt": 5})["sentAt"] == 5
-        with pytest.raises(PoisonError, match="bad_envelope: sentAt"):
-            read(schema, {"type": "page", "sentAt": 1.5})
+    def test_timestamps_of_other_types(self) -> None:
+        """A float is cut to milliseconds; what no time can be is absent, and the event goes on."""
+        schema = record(("sentAt", ["null", "long", "double", "boolean"]))
+        times = [read(schema, {"type": "page", "sentAt": it})["sentAt"] for it in (5, 6.5, True)]
+
+        assert times == [5, 6, None]
 
 
 class TestJsonText:
@@ -421,9 +524,11 @@ class TestJsonText:
             read(record(("traits", "bytes")), {"type": "page", "traits": text})
 
     def test_neither_text_nor_object(self) -> None:
-        """An open object of another type is a bad envelope, also where it is 0."""
-        with pytest.raises(PoisonError, match="bad_envelope: traits"):
-            read(record(("traits", ["null", "long", "bytes"])), {"type": "page", "traits": 0})
+        """An open object of another type is absent, also where it is 0, and the event goes on."""
+        schema = record(("traits", ["null", "long", "bytes", {"type": "array", "items": "int"}]))
+
+        assert read(schema, {"type": "page", "traits": 0})["traits"] is None
+        assert read(schema, {"type": "page", "traits": [1]})["traits"] is None
 
     def test_text_or_map(self) -> None:
         """Where a union has text and a map, each value is taken for what it is."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import zlib
 from pathlib import Path
 
 import pytest
 
 from consumer.avro import framing
 from consumer.avro.schemas import rabin
+from consumer.core.errors import PoisonError
 
 # Apache Avro, share/test/data/schema-tests.txt: fingerprints as signed longs, from Java.
 PUBLISHED = [
@@ -59,10 +61,49 @@ def test_single_object_header_is_the_published_one() -> None:
     header = framing.single_object(rabin('"int"', Path("int.avsc")))
 
     assert bytes.fromhex("c3 01 8f 5c 39 3f 1a d5 75 72") == header
-    assert bytes.fromhex("8f 5c 39 3f 1a d5 75 72") == framing.fingerprint(header)
+    framed = framing.split(header + b"x", "auto", 100)
+    assert framed == (bytes.fromhex("8f 5c 39 3f 1a d5 75 72"), header + b"x", 10)
 
 
 def test_confluent_header_is_a_zero_and_the_id_big_end_first() -> None:
     """Confluent's header is the byte 0 and the id in four bytes, big-endian."""
     assert bytes.fromhex("00 00 01 e2 40") == framing.confluent(123_456)
-    assert framing.schema_id(bytes.fromhex("00 00 01 e2 40")) == 123_456
+    assert framing.split(bytes.fromhex("00 00 01 e2 40 02"), "auto", 100)[::2] == (123_456, 5)
+
+
+@pytest.mark.parametrize(
+    ("mode", "header", "key"),
+    [
+        ("auto", "00 00000007", 7),
+        ("auto", "00 0000000000000007", framing.GlobalId(7)),
+        ("confluent", "00 00000000", 0),
+        ("apicurio_content", "00 0000000000000007", 7),
+        ("apicurio_content", "00 00000007", 7),
+        ("apicurio_global", "00 00000007", framing.GlobalId(7)),
+    ],
+)
+def test_whose_an_id_is(mode: framing.Mode, header: str, key: framing.SchemaKey) -> None:
+    """Four zeros begin an id of 8 bytes, unless all are Confluent's; the setting tells whose."""
+    prefix = bytes.fromhex(header)
+    framed = framing.split(prefix + b"\x02x", mode, 100)
+
+    assert framed == (key, prefix + b"\x02x", len(prefix))
+
+
+def test_glue_that_ends_too_soon() -> None:
+    """A value that ends within the version's id is bad Avro."""
+    with pytest.raises(PoisonError, match="bad_avro"):
+        framing.split(b"\x03\x00" + bytes(15), "auto", 100)
+
+
+def test_glue_that_is_not_deflated() -> None:
+    """What zlib does not take is bad Avro."""
+    with pytest.raises(PoisonError, match="bad_avro: expected zlib"):
+        framing.split(b"\x03\x05" + bytes(16) + b"plain", "auto", 100)
+
+
+def test_glue_that_inflates_to_more_than_is_allowed() -> None:
+    """A kilobyte may hold a megabyte: it is not unpacked."""
+    value = b"\x03\x05" + bytes(16) + zlib.compress(bytes(1_000_000))
+    with pytest.raises(PoisonError, match="too_large"):
+        framing.split(value, "auto", 1_000)

@@ -172,7 +172,7 @@ class TestNobodyWaits:
                 it.lookups.schema(7)
 
         lines = [(line["event"], line["schema_id"], line["seconds"]) for line in it.log.entries]
-        assert lines == [("schema_lookup_lasts", 7, SLOW_S)]
+        assert lines == [("schema_lookup_lasts", "id 7", SLOW_S)]
 
 
 class TestUnknown:

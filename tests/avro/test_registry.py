@@ -5,12 +5,15 @@ Here it is asked as commands do, which wait; `test_lookups` asks as the loop doe
 
 from __future__ import annotations
 
+import json
 import socket
 from dataclasses import replace
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 import pytest
 
+from consumer.avro.framing import GlobalId
 from consumer.avro.registry import Registry
 from consumer.avro.rest import MAX_ANSWER_BYTES, Access
 from consumer.core.errors import DeadLetterReason, PoisonError, StartError, UnavailableError
@@ -21,6 +24,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from consumer.avro.framing import RegistryId
+
+GUID = UUID("89791762-2336-4186-9674-299b90a802e2")
+CLOSED = "http://127.0.0.1:1"
 SECRET = "s3cret/+: é"
 TOKEN = "s3cret/+~="
 
@@ -104,6 +111,81 @@ class TestSchemas:
         schema_id = stub.add('"a"', references=[{"name": "A"}])
 
         assert poison(registry, schema_id) is DeadLetterReason.UNUSABLE_SCHEMA
+
+
+class TestOtherIds:
+    """What else a schema is known by."""
+
+    def test_a_guid(self, stub: RegistryStub, registry: Registry) -> None:
+        """The GUID of a schema is Confluent's."""
+        stub.guids[str(GUID)] = stub.add('"int"')
+
+        assert registry.schema(GUID) == ('"int"',)
+        assert stub.requests == [f"GET /schemas/guids/{GUID}"]
+
+    @pytest.mark.parametrize("api", ["ccompat/v7", "ccompat/v6/", "registry/v3"])
+    def test_a_global_id(self, stub: RegistryStub, api: str) -> None:
+        """Apicurio's own API, beside Confluent's or alone, has the schema with all below it."""
+        stub.global_ids[9] = stub.add('["null", "int"]')
+        registry = Registry(Access(url=f"{stub.url}/apis/{api}"), SystemClock())
+
+        [text] = registry.schema(GlobalId(9))
+
+        assert json.loads(text) == ["null", "int"]
+        assert stub.requests == ["GET /apis/registry/v2/ids/globalIds/9?dereference=true"]
+
+    @pytest.mark.parametrize("schema_id", [GUID, GlobalId(9)])
+    def test_an_unknown_one(self, stub: RegistryStub, schema_id: RegistryId) -> None:
+        """It is poison, and the text says which."""
+        stub.path = "/apis/ccompat/v7"
+        registry = Registry(Access(url=stub.url + stub.path), SystemClock())
+        with pytest.raises(PoisonError, match=r"unknown_schema.*(GUID 89|global id 9)"):
+            registry.schema(schema_id)
+
+    def test_a_registry_without_such_ids(self, stub: RegistryStub, registry: Registry) -> None:
+        """A 404 that does not come of Apicurio says nothing of the id."""
+        stub.body = b"not here"
+        stub.status = 404
+        with pytest.raises(UnavailableError):
+            registry.schema(GlobalId(9))
+
+
+class TestAddress:
+    """What the registry's URL may look like."""
+
+    @pytest.mark.parametrize("path", ["/", "/api", "/api/", "/contexts/:.shop:", "/a/b/c/"])
+    def test_a_path(self, stub: RegistryStub, path: str) -> None:
+        """A path, a context of Confluent's, and a slash at the end make no difference."""
+        stub.path = path.rstrip("/")
+        schema_id = stub.add('"int"')
+        registry = Registry(Access(url=stub.url + path), SystemClock())
+
+        assert registry.schema(schema_id) == ('"int"',)
+        assert stub.requests == [f"GET {stub.path}/schemas/ids/{schema_id}"]
+
+    def test_several(self, stub: RegistryStub) -> None:
+        """The next is asked when one fails, and then from the first request on."""
+        first, second = (stub.add(kind) for kind in ('"int"', '"long"'))
+        access = Access(url=CLOSED, others=(CLOSED, stub.url))
+        registry = Registry(access, SystemClock())
+
+        assert registry.schema(first) == ('"int"',)
+        assert registry.schema(second) == ('"long"',)
+        assert len(stub.requests) == 2
+
+    def test_none_of_several(self) -> None:
+        """What is told is of the last that was asked; each was asked once."""
+        registry = Registry(Access(url=CLOSED, others=("http://127.0.0.1:2",)), SystemClock())
+
+        assert "127.0.0.1:2" in unavailable(registry)
+
+    def test_what_one_does_not_know_the_others_are_not_asked(self, stub: RegistryStub) -> None:
+        """Several addresses are of one registry: its word is its word."""
+        with running(RegistryStub()) as other:
+            registry = Registry(Access(url=stub.url, others=(other.url,)), SystemClock())
+
+            assert poison(registry, 7) is DeadLetterReason.UNKNOWN_SCHEMA
+            assert other.requests == []
 
 
 class TestUnknown:

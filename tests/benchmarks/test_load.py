@@ -29,9 +29,7 @@ HEADER_BYTES: Final = 5
 def outcomes(load: Load) -> list[SegCall | Ignored]:
     """Return what the consumer makes of each record of *load*; poison would raise."""
     texts = {number: ((folder() / name).read_text(),) for name, number in SCHEMA_IDS.items()}
-    decode = Decoder(
-        registry=Registered(texts), writer_schema=None, schemas=folder(), max_bytes=1 << 20
-    )
+    decode = Decoder(registry=Registered(texts), writer_schema=None, schemas=folder())
     ours = Translator()
     return [ours(decode(record.value or b""), None) for record in records(load)]
 

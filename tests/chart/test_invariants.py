@@ -222,7 +222,7 @@ def test_network_policy_lets_out_what_the_settings_name(releases: dict[str, Obje
     policy = releases["keda"].one("NetworkPolicy")["spec"]
     egress = [[port["port"] for port in rule["ports"]] for rule in policy["egress"]]
 
-    assert egress == [[53, 53], [9093, 9094], [8081], [443], [9090]]
+    assert egress == [[53, 53], [9093, 9094], [8081, 443], [443], [9090]]
     assert "podSelector" in dig(policy, "egress", -1, "to", 0)
     assert policy["policyTypes"] == ["Ingress", "Egress"]
 

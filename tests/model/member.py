@@ -48,7 +48,7 @@ from tests.model.truth import Place
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from consumer.core.model import Event, Partition
+    from consumer.core.model import Event, Headers, Partition
     from tests.model.script import CrashPoint
     from tests.model.truth import Fact
     from tests.model.world import World
@@ -96,7 +96,7 @@ class Member:
         stages = Stages(
             source=self.source,
             decode=self._decode,
-            expect=lambda _value: None,
+            expect=lambda _value, _headers: None,
             translate=self._translate,
             lane_of=LANE_OF[world.config.ordering],
             lanes=self.lanes,
@@ -176,7 +176,7 @@ class Member:
             or self.dead_letters.pending
         )
 
-    def _decode(self, value: bytes) -> Event:
+    def _decode(self, value: bytes, _headers: Headers | None) -> Event:
         self.passes("decoded")
         place = Place(*orjson.loads(value))
         fact = self._world.truth.facts[place]

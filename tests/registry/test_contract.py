@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import pytest
+import urllib3
 
 from consumer.avro.encoder import Encoder
+from consumer.avro.framing import GlobalId
 from consumer.avro.registry import Registry
 from consumer.avro.rest import Access
 from consumer.core.errors import DeadLetterReason, PoisonError, StartError
 from consumer.core.timing import SystemClock
+from tests.registry.backends import Real
 
 if TYPE_CHECKING:
+    from tests.registry.apicurio import Apicurio
     from tests.registry.backends import Backend
 
 # The limit is the test's: the first start of the registry may have to fetch it.
@@ -66,6 +71,36 @@ def test_the_newest_of_a_subject(registry: Registry, subject: str) -> None:
 
     assert before is None
     assert json.loads(newest)["fields"][1] == {"name": "version", "type": "long"}
+
+
+@pytest.mark.real
+def test_a_global_id_is_a_versions_and_not_its_contents(apicurio: Apicurio, subject: str) -> None:
+    """The same content under two subjects is one id of Confluent's and two of Apicurio's own."""
+    registry = Registry(Access(url=apicurio.url), SystemClock())
+    base = record("Base", type="string")
+    real = Real(apicurio.url)
+    first = real.add(base, subject=f"{subject}-1", references=[])
+    second = real.add(base, subject=f"{subject}-2", references=[])
+    reference: dict[str, object] = {"name": "t.Base", "subject": f"{subject}-1", "version": 1}
+    real.add('["null", "t.Base"]', subject=f"{subject}-3", references=[reference])
+    number = _global_id(apicurio, f"{subject}-3")
+
+    [union] = registry.schema(GlobalId(number))
+    [before] = registry.schema(GlobalId(number - 1))
+
+    assert first == second
+    assert json.loads(union)[1]["name"] == "Base"
+    assert json.loads(before) == json.loads(base)
+    with pytest.raises(PoisonError, match="unknown_schema"):
+        registry.schema(GlobalId(UNKNOWN_ID))
+
+
+def _global_id(apicurio: Apicurio, subject: str) -> int:
+    """Return the global id of the newest version of *subject*, as Apicurio's own API tells it."""
+    base = apicurio.url.replace("ccompat/v7", "registry/v2")
+    path = f"{base}/groups/default/artifacts/{quote(subject, safe='')}/meta"
+    told = urllib3.request("GET", path, retries=False).json()
+    return int(told["globalId"])
 
 
 def test_an_unknown_id_is_poison(registry: Registry) -> None:
