@@ -15,6 +15,7 @@ from consumer.core.errors import (
     PoisonError,
     UnavailableError,
 )
+from consumer.core.json_text import read_json
 from consumer.core.lanes import Lanes
 from consumer.flow.assignment import Assignment
 from consumer.flow.backpressure import Backpressure, Bounds
@@ -151,7 +152,8 @@ class Member:
         stored = self.source.stored.get(P0)
         return None if stored is None else stored[0]
 
-    def _decode(self, value: bytes, _headers: Headers | None) -> Event:
+    def _decode(self, value: bytes, headers: Headers | None, *, exactly: bool = False) -> Event:
+        del headers
         self.clock.advance(self.decode_s)
         if self.registry_away or self.registry_slips:
             self.registry_slips = max(0, self.registry_slips - 1)
@@ -163,7 +165,7 @@ class Member:
         if value.startswith(UNSET):
             text = "no registry: set SEG_SCHEMA_REGISTRY__URL"
             raise MisconfiguredError(DeadLetterReason.UNKNOWN_SCHEMA, text)
-        return cast("Event", orjson.loads(value))
+        return cast("Event", read_json(value) if exactly else orjson.loads(value))
 
 
 POISON = b"poison"

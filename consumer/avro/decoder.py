@@ -8,7 +8,6 @@ names another; without one, see `framing`.
 
 from __future__ import annotations
 
-import math
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeAlias, cast
 
@@ -17,7 +16,7 @@ from fastavro import schemaless_reader
 
 from consumer.avro import framing
 from consumer.avro.fast_reader import UNUSUAL
-from consumer.avro.plan import NOTHING, Plans, make_plan
+from consumer.avro.plan import EXTRA, NOTHING, Plans, make_plan
 from consumer.avro.schemas import index, read
 from consumer.avro.shapes import AFTER
 from consumer.avro.values import open_object
@@ -90,8 +89,13 @@ class Decoder:
         self._usual: dict[bytes, Plan | Plans] = {}  # by Confluent's header, for speed
         self._unusable: dict[SchemaKey, str] = {}
 
-    def __call__(self, value: bytes, headers: Headers | None = None) -> Event:
+    def __call__(
+        self, value: bytes, headers: Headers | None = None, *, exactly: bool = False
+    ) -> Event:
         """Return the event that *value* holds, with a schema that the record's *headers* may name.
+
+        *exactly* takes more time, and gives integers beyond 64 bits within JSON text by their
+        digits, as text; else they are rounded.
 
         Raises:
             PoisonError: it holds none; no other value is at fault.
@@ -105,17 +109,17 @@ class Decoder:
                 f"expected at most {self._max_bytes} bytes, came {len(value)}",
             )
         if headers and (key := framing.of_headers(headers)) is not None:
-            return _read(self._plan(key), value, 0)
+            return _read(self._plan(key), value, 0, exactly=exactly)
         if self._writer is not None:
-            return _read_bare(self._writer, value)
+            return _read_bare(self._writer, value, exactly=exactly)
         plan = self._usual.get(value[: framing.CONFLUENT_BYTES])
         if plan is not None:
-            return _read(plan, value, framing.CONFLUENT_BYTES)
+            return _read(plan, value, framing.CONFLUENT_BYTES, exactly=exactly)
         framed = framing.split(value, self._framing, self._max_bytes)
         plan = self._plan(framed.key)
         if framed.start == framing.CONFLUENT_BYTES:
             self._usual[value[: framing.CONFLUENT_BYTES]] = plan
-        return _read(plan, framed.value, framed.start)
+        return _read(plan, framed.value, framed.start, exactly=exactly)
 
     def missing_schema(self, value: bytes, headers: Headers | None = None) -> RegistryId | None:
         """Return what the registry must be asked for before *value* can be read, if anything."""
@@ -162,10 +166,10 @@ class Decoder:
         )
 
 
-def _read_bare(plan: Plan | Plans, value: bytes) -> Event:
+def _read_bare(plan: Plan | Plans, value: bytes, *, exactly: bool) -> Event:
     """Return the event of a bare datum; one that looks like none blames the setting."""
     try:
-        return _read(plan, value, 0)
+        return _read(plan, value, 0, exactly=exactly)
     except PoisonError as error:
         if _looks_like_json(value):
             looks = "JSON text"
@@ -185,8 +189,8 @@ def _looks_like_json(value: bytes) -> bool:
         return False
 
 
-def _read(plan: Plan | Plans, value: bytes, start: int) -> Event:
-    if plan.fast is not None:
+def _read(plan: Plan | Plans, value: bytes, start: int, *, exactly: bool) -> Event:
+    if plan.fast is not None and not exactly:
         try:
             return plan.fast(value, start)
         except UNUSUAL:
@@ -237,31 +241,21 @@ def _check_end(value: bytes, end: int) -> None:
 
 
 def _tidy(plan: Plan, event: Raw) -> None:
-    """Give the fields of *event* the types that `Event` promises; what cannot be is absent."""
+    """Leave in *event* what an event has a place for, and read its open objects."""
     for name in plan.ignored:
         del event[name]
     for name in plan.objects:
         value = event[name]
-        if type(value) is not dict:
-            event[name] = open_object(value, name) if isinstance(value, bytes | str) else None
-    for name in plan.texts:
-        event[name] = _as_text(event[name])
-    for name in plan.instants:
-        event[name] = _as_instant(event[name])
-    if event["type"] is None:
-        raise PoisonError(DeadLetterReason.BAD_ENVELOPE, "type: expected text, came none")
+        if isinstance(value, bytes | str):
+            event[name] = _extra(value) if name == EXTRA else open_object(value, name)
 
 
-def _as_text(value: Value) -> str | None:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return str(value)
-    return value if isinstance(value, str) else None
-
-
-def _as_instant(value: Value) -> int | str | None:
-    if isinstance(value, float):
-        return int(value) if math.isfinite(value) else None
-    return value if isinstance(value, int | str) and not isinstance(value, bool) else None
+def _extra(text: bytes | str) -> Value:
+    """Return what the canonical schema has no field for; None where it is not as we write it."""
+    try:
+        return open_object(text, EXTRA)
+    except PoisonError:
+        return None
 
 
 def _bad_avro(expected: str) -> PoisonError:

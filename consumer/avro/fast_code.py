@@ -49,12 +49,12 @@ _DECIMAL: Final = (
 )
 _INSTANT: Final = """
 bits = from_bytes(value[at : at + 6], "little"); at += 6
-if bits & 0x808080808081 != 0x008080808080: raise ValueError
+if bits & 0xC08080808081 != 0x408080808080: raise ValueError
 bits = bits & 0x007F007F007F | (bits & 0x7F007F007F00) >> 1
 {v} = (bits & 0x3FFF | bits >> 2 & 0xFFFC000 | bits >> 4 & 0x3FFF0000000) >> 1
 """
-"""Milliseconds from 1987 to 2039 are varints of six bytes, not negative: their sevens of bits are
-put together in twos, and then all three at once."""
+"""Milliseconds from November 2004 to 2039 are varints of six bytes, not negative, and the highest
+bit is set: their sevens of bits are put together in twos, and then all three at once."""
 
 Reads: TypeAlias = "Mapping[str, str]"
 """The lines that read each type, by its name or by `type logical-type` where its values are
@@ -79,16 +79,11 @@ VALUE: Final = {
     "record": "",
 }
 _OF_RECORD: Final = VALUE | {"null": "pass"}  # a null field is absent, see `values`
-OBJECT: Final[Reads] = {"null": _NULL, "bytes": _OBJECT, "string": _OBJECT, "map": "", "record": ""}
-INSTANT: Final[Reads] = {"null": _NULL, "int": _LONG, "long": _INSTANT, "string": _TEXT}
-TEXT: Final[Reads] = {
-    "null": _NULL,
-    "string": _TEXT,
-    "enum": _SYMBOL,
-    "bytes seg-value-": _TEXT,
-    "int": _LONG + "{v} = str({v})\n",
-    "long": _LONG + "{v} = str({v})\n",
-}
+OBJECT: Final = VALUE | {"bytes": _OBJECT, "string": _OBJECT}
+INSTANT: Final = VALUE | dict.fromkeys(
+    ("long", "long seg-instant-timestamp-millis", "long seg-instant-local-timestamp-millis"),
+    _INSTANT,
+)
 IGNORED: Final = VALUE | {"int": "while value[at] > 127: at += 1\nat += 1\n", "bytes": _SIZE}
 
 _CONVERTED: Final = {

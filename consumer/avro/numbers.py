@@ -1,10 +1,11 @@
-"""Avro's numbers as JSON numbers: finite, exact, and with no more digits than were meant.
+"""Avro's numbers as JSON numbers: exact, and with no more digits than were meant.
 
 Functions of fastavro's mechanism for logical types, see `values`.
 """
 
 from __future__ import annotations
 
+import base64
 import math
 import struct
 from decimal import Context, Decimal
@@ -13,8 +14,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from fastavro import parse_schema, schemaless_reader
 
-from consumer.avro.nodes import FIELD
-from consumer.core.errors import DeadLetterReason, PoisonError
+from consumer.core.json_text import NotFinite
 
 if TYPE_CHECKING:
     from consumer.avro.nodes import Node
@@ -34,24 +34,16 @@ _EXACT_BELOW: Final = 10**15
 """A double tells all numbers of 15 digits apart, and its shortest text is the number's own."""
 
 
-def finite(data: float, node: Node, _reader: object) -> float:
-    """Return *data* as it is.
-
-    Raises:
-        PoisonError: BAD_NUMBER for NaN and the infinities.
-    """
-    if math.isfinite(data):
-        return data
-    raise _bad(node, "a finite number, came NaN or infinity")
+def finite(data: float, _node: Node, _reader: object) -> float:
+    """Return *data*, NaN and the infinities as `NotFinite`."""
+    return data if math.isfinite(data) else NotFinite(data)
 
 
-def shortest(data: float, node: Node, reader: object) -> float:
-    """Return the number with the fewest digits that is the float *data*.
-
-    Raises:
-        PoisonError: BAD_NUMBER for NaN and the infinities.
-    """
-    single = struct.pack("<f", finite(data, node, reader))
+def shortest(data: float, _node: Node, _reader: object) -> float:
+    """Return the number with the fewest digits that is the float *data*; `finite` holds, too."""
+    if not math.isfinite(data):
+        return NotFinite(data)
+    single = struct.pack("<f", data)
     for digits in range(6, 9):  # six always fit into a float, nine always tell it from the next
         short = float(f"{data:.{digits}g}")
         if struct.pack("<f", short) == single:
@@ -59,37 +51,40 @@ def shortest(data: float, node: Node, reader: object) -> float:
     return float(f"{data:.9g}")
 
 
-def decimal(data: bytes, node: Node, _reader: object) -> Value:
-    """Return the number with the unscaled value *data*, the scale is the node's.
+def text(data: bytes, _node: Node, _reader: object) -> str:
+    """Return *data* as text where they are UTF-8, else in base64."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return base64.b64encode(data).decode("ascii")
 
-    Raises:
-        PoisonError: BAD_NUMBER for more than _DECIMAL_MAX_BYTES.
+
+def decimal(data: bytes, node: Node, reader: object) -> Value:
+    """Return the number with the unscaled value *data* and the node's scale.
+
+    More than _DECIMAL_MAX_BYTES are no number that anybody means: they come as bytes do.
     """
-    return _scaled(_unscaled(data, node), cast("int", node["scale"]))
+    if len(data) > _DECIMAL_MAX_BYTES:
+        return text(data, node, reader)
+    return _scaled(int.from_bytes(data, "big", signed=True), cast("int", node["scale"]))
 
 
-def big_decimal(data: bytes, node: Node, _reader: object) -> Value:
+def big_decimal(data: bytes, node: Node, reader: object) -> Value:
     """Return the number in *data*: its unscaled value as bytes, then its scale.
 
-    Source: Avro 1.12, "Decimal", the alternative representation; Java's `Conversions`.
+    What is none, or has more than MAX_SCALE zeros, comes as bytes do.
 
-    Raises:
-        PoisonError: BAD_NUMBER for what is none, or more than _DECIMAL_MAX_BYTES.
+    Source: Avro 1.12, "Decimal", the alternative representation; Java's `Conversions`.
     """
     try:
         written = cast("dict[str, object]", schemaless_reader(BytesIO(data), _BIG_DECIMAL, None))
     except (EOFError, LookupError):
-        raise _bad(node, "a big-decimal, came other bytes") from None
-    unscaled, scale = _unscaled(cast("bytes", written["unscaled"]), node), written["scale"]
-    if not isinstance(scale, int) or abs(scale) > MAX_SCALE:
-        raise _bad(node, f"a big-decimal with a scale of at most {MAX_SCALE}, came a larger one")
-    return _scaled(unscaled, scale) if scale >= 0 else _scaled(unscaled * 10**-scale, 0)
-
-
-def _unscaled(data: bytes, node: Node) -> int:
-    if len(data) > _DECIMAL_MAX_BYTES:
-        raise _bad(node, f"a decimal of at most {_DECIMAL_MAX_BYTES} bytes, came {len(data)}")
-    return int.from_bytes(data, "big", signed=True)
+        return text(data, node, reader)
+    unscaled, scale = cast("bytes", written["unscaled"]), cast("int", written["scale"])
+    if len(unscaled) > _DECIMAL_MAX_BYTES or abs(scale) > MAX_SCALE:
+        return text(data, node, reader)
+    number = int.from_bytes(unscaled, "big", signed=True)
+    return _scaled(number, scale) if scale >= 0 else _scaled(number * 10**-scale, 0)
 
 
 def _scaled(unscaled: int, scale: int) -> Value:
@@ -102,7 +97,3 @@ def _scaled(unscaled: int, scale: int) -> Value:
     exact = Decimal(unscaled).scaleb(-scale, Context(prec=len(str(abs(unscaled)))))
     number = float(exact)
     return number if Decimal(repr(number)) == exact else format(exact, "f")
-
-
-def _bad(node: Node, expected: str) -> PoisonError:
-    return PoisonError(DeadLetterReason.BAD_NUMBER, f"{node[FIELD]}: expected {expected}")

@@ -23,13 +23,15 @@ if TYPE_CHECKING:
 
 INSTANTS: Final = frozenset({"timestamp", "originalTimestamp", "sentAt", "receivedAt"})
 OBJECTS: Final = frozenset({"properties", "traits", "context", "integrations"})
-TEXTS: Final = frozenset(Event.__annotations__) - INSTANTS - OBJECTS
-FIELDS: Final = INSTANTS | OBJECTS | TEXTS
+EXTRA: Final = "extra"
+"""What the canonical schema keeps of a call beside its own fields, as JSON text."""
+TEXTS: Final = frozenset(Event.__annotations__) - INSTANTS - OBJECTS - {EXTRA}
+FIELDS: Final = INSTANTS | OBJECTS | TEXTS | {EXTRA}
 
 _PURPOSES: Final = (
     dict.fromkeys(INSTANTS, fast_code.INSTANT)
-    | dict.fromkeys(OBJECTS, fast_code.OBJECT)
-    | dict.fromkeys(TEXTS, fast_code.TEXT)
+    | dict.fromkeys(OBJECTS | {EXTRA}, fast_code.OBJECT)
+    | dict.fromkeys(TEXTS, fast_code.VALUE)
 )
 
 ALIASES: Final = {re.sub("([A-Z])", r"_\1", name).lower(): name for name in FIELDS}
@@ -50,10 +52,6 @@ class Plan(NamedTuple):
     """Fields that an event has no place for."""
     objects: tuple[str, ...]
     """Open objects that may come as JSON text."""
-    texts: tuple[str, ...]
-    """Text fields that may come as something else."""
-    instants: tuple[str, ...]
-    """Timestamps that may come as neither a number nor text."""
     implied: Mapping[str, str]
     """Fields that the record lacks and its name tells."""
     fast: FastReader | None
@@ -122,9 +120,7 @@ def _plan(schema: Schema, named: Mapping[str, Schema], types: Mapping[str, str])
         schema=_envelope(row or nodes),
         is_row=row is not None,
         ignored=tuple(fields.keys() - FIELDS),
-        objects=_but(OBJECTS, {"null", "map", "record"}, kinds),
-        texts=_but(TEXTS, {"null", "string", "enum", "bytes", "fixed"}, kinds),
-        instants=_but(INSTANTS, {"null", "string", "int", "long"}, kinds),
+        objects=_but(OBJECTS | {EXTRA}, {"null", "map", "record"}, kinds),
         implied=told,
         fast=fast_reader.reader(nodes, _PURPOSES, told, row),
     )
@@ -170,7 +166,7 @@ def canonical(record: dict[str, Schema]) -> dict[str, Schema]:
 
 def converter(name: str) -> Converter:
     """Return what says how the values of the field *name* are read."""
-    if name in OBJECTS:
+    if name in OBJECTS or name == EXTRA:
         return as_object
     if name in INSTANTS:
         return as_instant

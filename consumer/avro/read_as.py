@@ -40,7 +40,6 @@ _WORDS: Final = {
 }
 _AS_INSTANT: Final = {
     "string": "a time as text, or as digits",
-    "enum": "a time as text, or as digits",
     **dict.fromkeys(("int", "long", "float", "double"), "milliseconds, or a unit by its digits"),
     "int date": "the date's midnight",
     **{key: "milliseconds" for key in _WORDS if key.startswith("long ") and "stamp" in key},

@@ -5,21 +5,22 @@ for custom logical types: a node of the schema carries `logicalType: seg-...`, a
 says which function that is. So a value is converted in the branch of the union that wrote it, where
 two branches may give the same Python type (`bytes` and a decimal, `long` and a timestamp).
 
-    float, double      a finite number; a float gets the shortest digits that mean it: 18.99 and not
-                       18.989999771118164
+    float, double      the number; a float gets the shortest digits that mean it: 18.99 and not
+                       18.989999771118164. NaN and the infinities are `NotFinite`
     decimal            a number where a JSON number holds it exactly, else its digits as text;
                        big-decimal likewise
     bytes              text where they are UTF-8, else base64
     fixed              hexadecimal text; a uuid 8-4-4-4-12
     date, time-*       ISO 8601 text; duration likewise, P1M2DT3.004S
-    timestamp-*        RFC 3339 text in UTC, all digits of the unit; local-timestamp-* without the Z
+    timestamp-*        RFC 3339 text in UTC, all digits of the unit; local-timestamp-* without a Z;
+                       beyond the calendar the number itself
     record             without its null fields: in a record, null is the only way to be absent
     others             as they are; an unknown logical type is its underlying type (Avro's rule)
 """
 
 from __future__ import annotations
 
-import base64
+import math
 import struct
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -28,59 +29,41 @@ from typing import TYPE_CHECKING, Final
 import orjson
 from fastavro.read import LOGICAL_READERS
 
-from consumer.avro.nodes import FIELD, Node
-from consumer.avro.numbers import big_decimal, decimal, finite, shortest
+from consumer.avro.numbers import big_decimal, decimal, finite, shortest, text
 from consumer.core.errors import DeadLetterReason, PoisonError
+from consumer.core.json_text import NotFinite, is_too_deep, read_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from consumer.avro.nodes import Node
     from consumer.core.model import Object, Value
 
     Reader = Callable[..., Value]
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY_MS: Final = 86_400_000
+_MILLISECONDS_NOW: Final = range(10**12, 10**13)
 
 
-def open_object(text: bytes | str, field: str) -> Object | None:
-    """Return the JSON object that *text* holds; None where it is empty or JSON's null.
+def open_object(text: bytes | str, field: str) -> Value:
+    """Return the JSON value that *text* holds, an object as a rule; None where it is empty.
 
     Raises:
-        PoisonError: BAD_JSON, TOO_DEEP, or BAD_ENVELOPE where *text* is neither text nor bytes.
+        PoisonError: BAD_JSON, TOO_DEEP.
     """
+    if not text:
+        return None
     try:
-        value = orjson.loads(text)
+        return read_json(text)
     except orjson.JSONDecodeError as error:
-        if text in (b"", ""):
-            return None
-        raise _no_object(text, field, error) from None
-    if type(value) is dict or value is None:
-        return value
-    raise PoisonError(
-        DeadLetterReason.BAD_JSON,
-        f"{field}: expected the text of a JSON object, came that of a {type(value).__name__}",
-    )
-
-
-def _no_object(text: object, field: str, error: orjson.JSONDecodeError) -> PoisonError:
-    if not isinstance(text, bytes | str):
-        reason = DeadLetterReason.BAD_ENVELOPE
-        detail = f"an object or its JSON text, came {type(text).__name__}"
-    elif "limit" in error.msg:
-        reason = DeadLetterReason.TOO_DEEP
-        detail = "a JSON object of moderate depth, came one of more than 1,024 levels"
-    else:
-        reason = DeadLetterReason.BAD_JSON
-        detail = f"the text of a JSON object: {error.msg} at character {error.pos}"
-    return PoisonError(reason, f"{field}: expected {detail}")
-
-
-def _text(data: bytes, _node: Node, _reader: object) -> str:
-    try:
-        return data.decode()
-    except UnicodeDecodeError:
-        return base64.b64encode(data).decode("ascii")
+        if is_too_deep(error):
+            reason = DeadLetterReason.TOO_DEEP
+            detail = "a JSON object of moderate depth, came one of more than 1,024 levels"
+        else:
+            reason = DeadLetterReason.BAD_JSON
+            detail = f"the text of a JSON object: {error.msg} at character {error.pos}"
+        raise PoisonError(reason, f"{field}: expected {detail}") from None
 
 
 def _hex(data: bytes, _node: Node, _reader: object) -> str:
@@ -96,59 +79,78 @@ def _duration(data: bytes, _node: Node, _reader: object) -> str:
     return f"P{months}M{days}DT{ms // 1000}.{ms % 1000:03d}S"
 
 
-def _date(data: int, node: Node, _reader: object) -> str:
-    return _moment(data * 86_400, node).date().isoformat()
+def _date(data: int, _node: Node, _reader: object) -> str | int:
+    moment = _moment(data * 86_400)
+    return data if moment is None else moment.date().isoformat()
 
 
 def _time(per_second: int) -> Reader:
-    def read(data: int, node: Node, _reader: object) -> str:
-        if not 0 <= data < 86_400 * per_second:
-            raise _out_of_range(node)
+    def read(data: int, _node: Node, _reader: object) -> str | int:
         seconds, fraction = divmod(data, per_second)
-        return _moment(seconds, node).time().isoformat() + _fraction(fraction, per_second)
+        moment = _moment(seconds)
+        if moment is None or not 0 <= seconds < 86_400:  # noqa: PLR2004 - a day
+            return data
+        return moment.time().isoformat() + _fraction(fraction, per_second)
 
     return read
 
 
 def _timestamp(per_second: int, zone: str) -> Reader:
-    def read(data: int, node: Node, _reader: object) -> str:
+    def read(data: int, _node: Node, _reader: object) -> str | int:
         seconds, fraction = divmod(data, per_second)
-        moment = _moment(seconds, node).replace(tzinfo=None)
-        return moment.isoformat() + _fraction(fraction, per_second) + zone
+        moment = _moment(seconds)
+        if moment is None:
+            return data
+        return moment.replace(tzinfo=None).isoformat() + _fraction(fraction, per_second) + zone
 
     return read
 
 
-def _moment(seconds: int, node: Node) -> datetime:
+def _moment(seconds: int) -> datetime | None:
+    """Return the moment; None beyond the years 1 to 9999."""
     try:
         return _EPOCH + timedelta(seconds=seconds)
     except OverflowError:
-        raise _out_of_range(node) from None
+        return None
 
 
 def _fraction(units: int, per_second: int) -> str:
     return f".{units:0{len(str(per_second)) - 1}d}"
 
 
-def _out_of_range(node: Node) -> PoisonError:
-    return PoisonError(
-        DeadLetterReason.BAD_NUMBER,
-        f"{node[FIELD]}: expected a date or time within the years 1 to 9999, came one outside",
-    )
-
-
 def _present(data: Object, _node: Node, _reader: object) -> Object:
     return {name: value for name, value in data.items() if value is not None}
 
 
-def _floor(units: int) -> Reader:
-    return lambda data, _node, _reader: data // units
+def _instant(units: int) -> Reader:
+    """Return the reader of a time in so many *units* a millisecond.
 
+    Milliseconds of 13 digits come as a number. Others would be taken for another unit: they come
+    as text, and times beyond the calendar as what no time is.
+    """
+
+    def read(data: int, _node: Node, _reader: object) -> Value:
+        ms = data // units
+        if ms in _MILLISECONDS_NOW:
+            return ms
+        moment = _moment(ms // 1000)
+        if moment is None:
+            return NotFinite(math.inf)
+        return moment.replace(microsecond=ms % 1000 * 1000).isoformat()
+
+    return read
+
+
+def _days(data: int, node: Node, reader: object) -> Value:
+    return _in_ms(data * _DAY_MS, node, reader)
+
+
+_in_ms: Final = _instant(1)
 
 VALUE_READERS: Final[dict[tuple[str, str], Reader]] = {
     ("float", ""): shortest,
     ("double", ""): finite,
-    ("bytes", ""): _text,
+    ("bytes", ""): text,
     ("fixed", ""): _hex,
     ("record", ""): _present,
     ("bytes", "decimal"): decimal,
@@ -170,13 +172,15 @@ VALUE_READERS: Final[dict[tuple[str, str], Reader]] = {
 """By type and logical type ("" for none): how a value within an open object, or an id, is read."""
 
 INSTANT_READERS: Final[dict[tuple[str, str], Reader]] = {
-    ("int", "date"): lambda data, _node, _reader: data * _DAY_MS,
-    ("long", "timestamp-micros"): _floor(10**3),
-    ("long", "timestamp-nanos"): _floor(10**6),
-    ("long", "local-timestamp-micros"): _floor(10**3),
-    ("long", "local-timestamp-nanos"): _floor(10**6),
+    ("int", "date"): _days,
+    ("long", "timestamp-millis"): _instant(1),
+    ("long", "timestamp-micros"): _instant(10**3),
+    ("long", "timestamp-nanos"): _instant(10**6),
+    ("long", "local-timestamp-millis"): _instant(1),
+    ("long", "local-timestamp-micros"): _instant(10**3),
+    ("long", "local-timestamp-nanos"): _instant(10**6),
 }
-"""How the envelope's timestamps become milliseconds; a long without a row holds them already."""
+"""How the envelope's timestamps become milliseconds where the schema tells their unit."""
 
 
 LOGICAL_READERS.update(

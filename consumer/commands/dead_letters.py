@@ -81,7 +81,8 @@ def show(ctx: click.Context, selection: Selection) -> None:
     if letter is None:
         raise ConsumerError("no dead letter is like that: `dead-letters list` shows what there is")
     facts: dict[str, object] = {**facts_of(letter), **_event(settings, letter)}
-    click.echo(orjson.dumps(facts, option=orjson.OPT_INDENT_2))
+    # What JSON has no text for, such as NaN, is shown as Python writes it.
+    click.echo(orjson.dumps(facts, default=str, option=orjson.OPT_INDENT_2))
 
 
 @command.command("replay")

@@ -11,6 +11,7 @@ import orjson
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from consumer.avro.json_calls import lines_of
 from consumer.core.errors import ConsumerError
 from consumer.core.timing import SystemClock
 from consumer.demo import WEBSITE_ID
@@ -44,7 +45,7 @@ def command(events: BinaryIO | None, *, as_json: bool) -> None:
         chosen = samples(SAMPLE.read_bytes().splitlines())
         chosen += damaged(len(chosen))
     else:
-        chosen = samples(events)
+        chosen = samples(lines_of(events))
     clock = SystemClock()
     console = Console(stderr=True)
     logs.configure(level="error", layout=None, stream=sys.stderr, clock=clock)

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 import click
 import orjson
 
 from consumer.avro.decoder import Decoder
 from consumer.avro.encoder import Encoder
-from consumer.avro.json_calls import read_call
+from consumer.avro.json_calls import lines_of, read_call
 from consumer.avro.schemas import folder
-from consumer.core.errors import PoisonError
+from consumer.core.errors import DeadLetterReason, PoisonError
 from consumer.core.model import Ignored
 from consumer.translate import Translator
 
 if TYPE_CHECKING:
-    from consumer.core.model import Object
+    from consumer.core.model import Event, Object
 
 
 @click.command("translate")
@@ -28,9 +28,12 @@ def command(file: BinaryIO) -> None:
     {"call": {...}}                             what Seg would be sent
     {"ignored": "reason"}                       nothing to do
     {"rejected": "reason", "detail": "..."}     what would be dead-lettered
+
+    \b
+    "left_out": [{"key", "source", "why"}]      beside a call: what could not be read
     """  # noqa: D301 - \b is click's mark for text to leave as it is
     through = Through()
-    for line in file:
+    for line in lines_of(file):
         if line.strip():
             click.echo(orjson.dumps(through(line)))
 
@@ -46,11 +49,24 @@ class Through:
     def __call__(self, line: bytes) -> Object:
         """Return what becomes of the call in *line*."""
         try:
-            value = self._encode(read_call(line))
-            call = self._translate(self._decode(value), None)
+            call = self._translate(self._event(read_call(line)), None)
         except PoisonError as error:
             return {"rejected": error.reason, "detail": error.detail}
         if isinstance(call, Ignored):
             return {"ignored": call.reason}
-        sent: Object = orjson.loads(call.body)
-        return {"call": sent}
+        sent: Object = {"call": orjson.loads(call.body)}
+        if call.left_out:
+            sent["left_out"] = [
+                {"key": it.key, "source": it.source, "why": it.why} for it in call.left_out
+            ]
+        return sent
+
+    def _event(self, call: Object) -> Event:
+        """Return *call* as a record brings it; as it is where no record can hold it."""
+        try:
+            value = self._encode(call)
+        except PoisonError as error:
+            if error.reason is not DeadLetterReason.BAD_ENVELOPE:
+                raise
+            return cast("Event", call)  # without a type: the translation says so, or is not asked
+        return self._decode(value)

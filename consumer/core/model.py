@@ -136,26 +136,42 @@ def bytes_of(record: Record) -> int:
 class Event(TypedDict, total=False):
     """One decoded Segment call, in Segment's spelling.
 
-    Decoding guarantees these types; a key is missing or None where the call has no such field.
-    Timestamps are milliseconds since the epoch, or text as the sender wrote it.
+    A key is missing or None where the call has no such field. Decoding judges no value: the
+    translation takes what it can read, and leaves out what it cannot.
     """
 
-    type: str
-    messageId: str | None
-    userId: str | None
-    anonymousId: str | None
-    previousId: str | None
-    event: str | None
-    name: str | None
-    channel: str | None
-    timestamp: int | str | None
-    originalTimestamp: int | str | None
-    sentAt: int | str | None
-    receivedAt: int | str | None
-    properties: Object | None
-    traits: Object | None
-    context: Object | None
-    integrations: Object | None
+    type: Value
+    messageId: Value
+    userId: Value
+    anonymousId: Value
+    previousId: Value
+    event: Value
+    name: Value
+    category: Value
+    channel: Value
+    timestamp: Value
+    originalTimestamp: Value
+    sentAt: Value
+    receivedAt: Value
+    properties: Value
+    traits: Value
+    context: Value
+    integrations: Value
+    extra: Value
+    """What the canonical schema has no field for: see `avro.encoder`."""
+
+
+class LeftOut(NamedTuple):
+    """One value that could not be read, and that Seg is not sent under its own key."""
+
+    key: str
+    """Seg's key, out of a closed list: the label of the metric. `Price`, `timestamp`, `context`."""
+    source: str
+    """Where it stood in the Segment call: `properties.products[2].price`."""
+    why: str
+    """What was expected and what came; never the value."""
+    reason: DeadLetterReason
+    """What the event is dead-lettered as where `translation.on_unreadable_value` asks for that."""
 
 
 class SegCall(NamedTuple):
@@ -174,6 +190,9 @@ class SegCall(NamedTuple):
     """An identify without `traits.email`: Seg cannot know the customer."""
     body: bytes
     """The JSON object that goes over the wire, UTF-8."""
+    left_out: tuple[LeftOut, ...] = ()
+    has_large_number: bool = False
+    """It holds a number of more than 16 digits, which JSON's usual reader may have rounded."""
 
 
 class Ignored(NamedTuple):

@@ -8,7 +8,19 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from consumer.core.ledger import Checkpoint
-    from consumer.core.model import DeadLetter, Partition, Pause, Record, Tenure
+    from consumer.core.model import DeadLetter, Event, Headers, Partition, Pause, Record, Tenure
+
+
+class Decode(Protocol):
+    """From a record's value to an event."""
+
+    def __call__(self, value: bytes, headers: Headers | None, *, exactly: bool = False) -> Event:
+        """Return the event in *value*, whose schema *headers* may name; *exactly* rounds no number.
+
+        Raises:
+            PoisonError: it holds none.
+            UnavailableError: what decoding needs does not answer.
+        """
 
 
 class Extent(NamedTuple):

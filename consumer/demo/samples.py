@@ -57,7 +57,9 @@ def samples(lines: Iterable[bytes]) -> list[Sample]:
             continue
         try:
             call = read_call(line)
-            message_id = str(call.setdefault("messageId", f"demo-{number}"))
+            given = call.get("messageId")
+            message_id = given if isinstance(given, str) and given else f"demo-{number}"
+            call["messageId"] = message_id
             found.append(_sample(len(found), _about(call), message_id, key_of(call), encode(call)))
         except PoisonError as error:
             raise ConsumerError(f"line {number}: {error.detail}") from error

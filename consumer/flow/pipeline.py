@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from consumer.core.errors import IgnoredReason, PendingError, UnavailableError
 from consumer.core.lanes import Task
-from consumer.core.model import Ignored, bytes_of
+from consumer.core.model import Ignored, SegCall, bytes_of
 from consumer.flow.backpressure import InFlight
 from consumer.observe.counting import add
 from consumer.seg.breaker import BreakerState
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
     from consumer.core.lanes import Lanes
-    from consumer.core.model import Event, Headers, Record, SegCall, Tenure
-    from consumer.core.ports import Source
+    from consumer.core.model import Event, Headers, Record, Tenure
+    from consumer.core.ports import Decode, Source
     from consumer.core.timing import Clock
     from consumer.flow.assignment import Assignment
     from consumer.flow.backpressure import Backpressure
@@ -55,7 +55,7 @@ class Stages(NamedTuple):
     """What the loop is made of; each stage is made and tested by itself."""
 
     source: Source
-    decode: Callable[[bytes, Headers | None], Event]
+    decode: Decode
     expect: Callable[[bytes, Headers | None], None]
     """Begins to look up what `decode` will need."""
     translate: Callable[[Event, int | None], SegCall | Ignored]
@@ -263,6 +263,9 @@ class Pipeline:
             return True
         try:
             call = self._translate(self._decode(record.value, record.headers), record.timestamp_ms)
+            if isinstance(call, SegCall) and call.has_large_number:
+                event = self._decode(record.value, record.headers, exactly=True)
+                call = self._translate(event, record.timestamp_ms)
         except PendingError:
             return False
         except UnavailableError as error:
@@ -279,6 +282,8 @@ class Pipeline:
         if isinstance(call, Ignored):
             self._outcomes.ignore(record, call.reason)
             return True
+        for value in call.left_out:
+            add(self._tally.values_left_out, value.key)
         waiting = self._lanes.put(self._lane_of(record, call), Task(record, call), now_s)
         self._backpressure.queued(tenure, waiting)
         return True

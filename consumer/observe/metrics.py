@@ -101,6 +101,12 @@ class Tally:
     identifies_anonymous: int = _counter(
         "Identify calls delivered without traits.email: Seg cannot know the customer.", "Outcomes"
     )
+    values_left_out: Labelled = _labelled(
+        C,
+        "Values that could not be read and that Seg was not sent, by Seg's key.",
+        "Alert SegConsumerValuesLeftOut",
+        "key",
+    )
     request_attempts: Labelled = _labelled(
         C, "Requests to Seg that were answered or broke, by class.", "Outcomes", "class"
     )

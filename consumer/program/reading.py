@@ -50,7 +50,9 @@ def types_of(settings: SchemasSettings) -> dict[str, str]:
 
 def translator_of(settings: TranslationSettings) -> Translator:
     """Return what makes Seg's calls of events."""
-    return Translator(v2_names=settings.v2_names)
+    return Translator(
+        v2_names=settings.v2_names, dead_letters=settings.on_unreadable_value == "dead_letter"
+    )
 
 
 def registry_of(settings: SchemaRegistrySettings, clock: Clock) -> Registry | None:

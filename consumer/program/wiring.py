@@ -33,6 +33,7 @@ from consumer.seg.outbox import Batching, Outbox
 from consumer.seg.rate import Rate
 from consumer.seg.retry import RetryPolicy
 from consumer.settings.kinds import is_this_machine
+from consumer.translate import KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -77,6 +78,8 @@ def build(
     Raises:
         StartError: a schema file cannot be used.
     """
+    # What starts at 0 shows its first value: Prometheus sees no increase in a series born at 1.
+    tally.values_left_out.update({(key,): 0 for key in KEYS})
     source = KafkaSource(settings.kafka, tally, clock, log)
     dead_letters = KafkaDeadLetters(
         settings.dead_letter, settings.kafka, version=VERSION, tally=tally, clock=clock, log=log

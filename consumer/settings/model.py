@@ -82,6 +82,8 @@ class TranslationSettings(Section):
 
     v2_names: bool = True
     """Take the event names of Segment's e-commerce spec v2 as well as those of v1."""
+    on_unreadable_value: Annotated[Literal["leave_out", "dead_letter"], AnyCase] = "leave_out"
+    """What a value that cannot be read costs: its own key, or the whole event."""
 
 
 class OrderingSettings(Section):

@@ -1,16 +1,20 @@
 """From a Segment Event to a call to Seg: pure, one event at a time.
 
     translator   the way in: what is ignored, what is sent
-    envelope     who and when, and the bytes on the wire
+    envelope     who and when
     track identify page alias    one module a call type
+    body         the bytes on the wire
     tables       which Segment name becomes which of Seg's, as data
+    names        how the names of events are matched
     mapping      how a table rewrites an object
-    plans        which name wins which row
-    readers      what a row accepts
+    rows plans   what a table is made of, and which name wins which row
+    readers numbers lists        what a row accepts
+    notes        what was left out
 
 What is sent, and every rule's source: README, "The translation".
 """
 
+from consumer.translate.tables import KEYS
 from consumer.translate.translator import Translator
 
-__all__ = ["Translator"]
+__all__ = ["KEYS", "Translator"]

@@ -8,6 +8,8 @@ from consumer.translate.readers import address
 
 if TYPE_CHECKING:
     from consumer.core.model import Event, Object
+    from consumer.translate.envelope import TidyEvent
+    from consumer.translate.notes import Notes
 
 
 def joins_addresses(event: Event) -> bool:
@@ -19,7 +21,7 @@ def joins_addresses(event: Event) -> bool:
     return address(event.get("previousId")) is not None and address(event.get("userId")) is not None
 
 
-def alias(sent: Object, event: Event) -> None:
+def alias(sent: Object, event: TidyEvent, _notes: Notes) -> None:
     """Put the two addresses, trimmed, where the ids of the call stand."""
     sent["previousId"] = address(event.get("previousId"))
     sent["userId"] = address(event.get("userId"))

@@ -10,6 +10,10 @@ value as it is. `computation_key` says which trait it is, also where one of the 
 snake_case yet. Where no trait has that name (Segment's own examples), it is the only trait that
 is in no row of the table; where there are several, all go on as they are.
 
+Traits come from `traits` and, key by key where that has none, from `context.traits`, where many
+libraries have them alone. A trait that is null is sent as null, a known one under Seg's name: so
+Segment removes a trait.
+
 Source: Segment docs, "Using Engage Data", and Seg's Segment page, "Personas".
 """
 
@@ -18,43 +22,58 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from consumer.translate.mapping import pass_on, rewrite, split
-from consumer.translate.readers import BadValueError, address
+from consumer.translate.mapping import pass_on, split
+from consumer.translate.notes import within
+from consumer.translate.readers import address
 from consumer.translate.tables import TRAITS
 
 if TYPE_CHECKING:
-    from consumer.core.model import Event, Object
+    from consumer.core.model import Object
+    from consumer.translate.envelope import TidyEvent
+    from consumer.translate.notes import Notes
 
 _SIGNS: Final = re.compile(r"\W+")
 _HUMP: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
-def identify(sent: Object, event: Event) -> None:
-    """Add what an identify call holds.
+def identify(sent: Object, event: TidyEvent, notes: Notes) -> None:
+    """Add what an identify call holds."""
+    traits: Object = event.get("traits") or {}
+    context = event.get("context")
+    known = context.get("traits") if context else None
+    lacking: Object = {}
+    if type(known) is dict:
+        lacking = {name: value for name, value in known.items() if name not in traits}
+    key = _personas_key(context, {**traits, **lacking} if lacking else traits)
+    found = _in_segs_words(traits, key, notes, "traits") if traits else {}
+    if lacking:
+        for name, value in _in_segs_words(lacking, key, notes, "context.traits").items():
+            found.setdefault(name, value)
+    if found:
+        sent["traits"] = found
 
-    Raises:
-        BadValueError: a known trait is a list or an object.
-    """
-    given = event.get("traits")
-    if not given:
-        return
-    key = _personas_key(event, given)
-    try:
-        if key is None:
-            sent["traits"] = rewrite(TRAITS, given)
-            return
-        found, rest = split(TRAITS, {name: given[name] for name in given if name != key})
-    except BadValueError as error:
-        raise error.within("traits") from None
-    found[snake_case(key)] = given[key]
+
+def _in_segs_words(traits: Object, key: str | None, notes: Notes, place: str) -> Object:
+    """Return *traits* as Seg gets them; *key* is what Personas computed."""
+    start = len(notes)
+    others = traits if key not in traits else {n: traits[n] for n in traits if n != key}
+    found, rest = split(TRAITS, others, notes)
+    if len(notes) > start:
+        within(notes, start, place)
+    if None in others.values():
+        for row, _, names in TRAITS.plans[tuple(others)].tops:
+            if row not in found and any(others[name] is None for name in names):
+                found[row] = None
+    if key is not None and key in traits:
+        found[snake_case(key)] = traits[key]
     pass_on(TRAITS, rest, found)
-    sent["traits"] = found
+    return found
 
 
-def is_anonymous(event: Event) -> bool:
-    """Return whether Seg cannot know the customer: `traits.email` is absent or no address."""
-    traits = event.get("traits")
-    return traits is None or address(traits.get("email")) is None
+def is_anonymous(sent: Object) -> bool:
+    """Return whether Seg cannot know the customer: no trait of the call *sent* is an address."""
+    traits = sent.get("traits")
+    return type(traits) is not dict or address(traits.get("Email")) is None
 
 
 def snake_case(name: str) -> str:
@@ -67,8 +86,7 @@ def snake_case(name: str) -> str:
     return words.replace(" ", "_") or name
 
 
-def _personas_key(event: Event, traits: Object) -> str | None:
-    context = event.get("context")
+def _personas_key(context: Object | None, traits: Object) -> str | None:
     personas = None if context is None else context.get("personas")
     if not isinstance(personas, dict):
         return None
@@ -79,5 +97,5 @@ def _personas_key(event: Event, traits: Object) -> str | None:
         for name in traits:
             if snake_case(name) == snake_case(wanted):
                 return name
-    unknown = [name for name in traits if name not in TRAITS.names]
+    unknown = [name for name in traits if not TRAITS.knows(name)]
     return unknown[0] if len(unknown) == 1 else None

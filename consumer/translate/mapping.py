@@ -3,10 +3,12 @@
     {"id": "7", "sku": "A-1", "product_id": "8", "colour": "red"}
     -> {"Id": "7", "Sku": "A-1", "product_id": "8", "colour": "red"}
 
-Of a row's sources the first that is present and not null wins; 0, "" and false are present.
-The winner is sent under Seg's name and not again under its own. What no row took, be it unknown
-or the loser among two sources, goes on under its own name: nothing is lost. A known name
-that holds null is absent and left out; an unknown one is passed on, null or not.
+Of a row's sources the first that can be read wins. Null is absent, and so is an empty text where
+text is due; 0 and false are present. What cannot be read is noted, the next source is tried, and
+the value goes on as it is under its own name. The winner is sent under Seg's name and not again
+under its own. What no row took, be it unknown or the loser among two sources, goes on under its own
+name: nothing is lost. A known name that holds null is left out; an unknown one is passed on, null
+or not.
 
 Seg's own spelling is the last source of every row, so that a sender who writes `Brands` is
 understood as well. Where a name that is passed on is taken already (`Id`, sent beside `id`), the
@@ -15,153 +17,206 @@ row's value keeps the name and the other one gets an underscore at its end: `Id_
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from consumer.core.errors import DeadLetterReason
-from consumer.translate.plans import Plans
-from consumer.translate.readers import BadValueError, gather, unlike
+from consumer.translate.lists import objects_in
+from consumer.translate.notes import note, within
+from consumer.translate.readers import BadValueError, bad_property, gather
+from consumer.translate.rows import dig
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
-    from consumer.core.model import Event, Object, Value
-    from consumer.translate.plans import Names
-    from consumer.translate.readers import Reader
+    from consumer.core.model import Object, Value
+    from consumer.translate.envelope import TidyEvent
+    from consumer.translate.notes import Notes
+    from consumer.translate.plans import Names, Plan
+    from consumer.translate.rows import Table
 
-Fill: TypeAlias = "Callable[[Object, Event], None]"
+Fill: TypeAlias = "Callable[[Object, TidyEvent, Notes], None]"
 """Adds what a call of one kind holds to the object that is sent."""
-Path: TypeAlias = tuple[str, ...]
-"""The names that lead to a value: `address.country` is `("address", "country")`."""
 
 
-class Row(NamedTuple):
-    """One key of Seg's: the first source that is present wins, and *read* takes it over."""
-
-    key: str
-    read: Reader
-    sources: tuple[str, ...]
-    """Names, nearest first; a name with dots is looked up in the objects inside and stays there."""
-
-
-class Merged(NamedTuple):
-    """One key of Seg's that lists the texts of all its sources, in order, no doubles."""
-
-    key: str
-    sources: tuple[str, ...]
-
-
-class Table:
-    """The rows for one kind of object, prepared once for `split`.
-
-    *defaults* are sent where no source of their row is present.
-    """
-
-    def __init__(
-        self, rows: tuple[Row, ...], merged: tuple[Merged, ...] = (), defaults: Object | None = None
-    ) -> None:
-        self.rows: Final = rows
-        self.merged: Final = merged
-        self.defaults: Final = tuple((defaults or {}).items())
-        self.nested: Final = tuple(
-            (row.key, row.read, path(name)) for row in rows for name in row.sources if "." in name
-        )
-        self.names: Final = frozenset(
-            name for names in (*map(_names, rows), *map(_names, merged)) for name in names
-        )
-        """Every name that a row looks for at the top."""
-        self.plans: Final = Plans(
-            tuple((row.key, row.read, _names(row)) for row in rows),
-            tuple((row.key, _names(row)) for row in merged),
-        )
-
-
-def _names(row: Row | Merged) -> Names:
-    return (*(name for name in row.sources if "." not in name and name != row.key), row.key)
-
-
-def path(dotted: str) -> Path:
-    """Return the way that *dotted* spells: `context.page.url` has three steps."""
-    return tuple(dotted.split("."))
-
-
-def dig(source: Object, way: Path) -> Value:
-    """Return what stands at *way* inside *source*; None where a step is missing or no object."""
-    found: Value = source
-    for name in way:
-        if type(found) is not dict:
-            return None
-        found = found.get(name)
+def rewrite(table: Table, source: Object, notes: Notes) -> Object:
+    """Return *source* in Seg's words, with all that no row took."""
+    found, rest = split(table, source, notes)
+    if rest:
+        pass_on(table, rest, found)
     return found
 
 
-def split(table: Table, source: Object) -> tuple[Object, Object]:
-    """Return what the rows make of *source*, and what no row took.
-
-    Raises:
-        BadValueError: what won a row is not what the row accepts.
-    """
-    winners, unions, rest = table.plans[tuple(source)]
+def split(  # noqa: C901 - what is tidy, written out: every event pays for it
+    table: Table, source: Object, notes: Notes
+) -> tuple[Object, Object]:
+    """Return what the rows make of *source*, and what no row took."""
+    winners, unions, lists, rest, _ = table.plans[tuple(source)]
     found: Object = {}
     for key, name, as_it_is, read in winners:
         value = source[name]
-        if type(value) in as_it_is:
+        if value and type(value) in as_it_is:
             found[key] = value
-        elif value is None:
-            return split(table, _without_nulls(table, source))
+        elif (value is None or value == "") and table.is_absent(name, value):
+            return split(table, _without_absent(table, source), notes)
         else:
             try:
-                found[key] = read(value)
-            except BadValueError as error:
-                raise error.within(name) from None
+                taken = read(value)
+            except BadValueError:
+                return _carefully(table, source, notes)
+            if taken is None:
+                return _carefully(table, source, notes)
+            found[key] = taken
+    if unions and not _unite(unions, source, found):
+        return _carefully(table, source, notes)
+    if lists and not _list(table, lists, source, found, notes):
+        return _carefully(table, source, notes)
     if table.nested:
-        _look_inside(table, source, found)
-    if unions:
-        _unite(unions, source, found)
+        _look_inside(table, source, found, notes)
     for key, value in table.defaults:
         if key not in found:
             found[key] = value
     return found, {name: source[name] for name in rest} if rest else {}
 
 
-def _without_nulls(table: Table, source: Object) -> Object:
-    """Return *source* without the known names that hold null: those count as absent."""
-    known = table.names
-    return {name: value for name, value in source.items() if value is not None or name not in known}
+def _without_absent(table: Table, source: Object) -> Object:
+    """Return *source* without the known names that hold nothing."""
+    return {
+        name: value
+        for name, value in source.items()
+        if not ((value is None or value == "") and table.is_absent(name, value))
+    }
 
 
-def _look_inside(table: Table, source: Object, found: Object) -> None:
+def _unite(unions: tuple[tuple[str, Names], ...], source: Object, found: Object) -> bool:
+    """Add the texts of all the sources of each merged key to *found*; False where one is untidy."""
+    for key, names in unions:
+        texts: dict[str, None] = {}
+        for name in names:
+            value = source[name]
+            if type(value) is str and value:
+                texts[value] = None
+            elif type(value) is list:
+                for element in value:
+                    if type(element) is not str or not element:
+                        return False
+                    texts[element] = None
+            else:
+                return False
+        if not texts:
+            return False
+        found[key] = [*texts]
+    return True
+
+
+def _list(
+    table: Table, lists: tuple[tuple[str, Names], ...], source: Object, found: Object, notes: Notes
+) -> bool:
+    """Add each list of objects to *found*; False where the nearest source cannot be read."""
+    for key, names in lists:
+        try:
+            elements = objects_in(source[names[0]])
+        except BadValueError:
+            return False
+        found[key] = rewrite_each(table.tables[key], key, names[0], elements, notes)
+    return True
+
+
+def _look_inside(table: Table, source: Object, found: Object, notes: Notes) -> None:
     """Try the sources with dots, for the keys that have no nearer one; they stay where they are."""
     for key, read, way in table.nested:
         value = None if key in found else dig(source, way)
         if value is not None:
             try:
-                found[key] = read(value)
+                taken = read(value)
             except BadValueError as error:
-                raise error.within(".".join(way)) from None
+                note(notes, key, ".".join(way), error)
+            else:
+                if taken is not None:
+                    found[key] = taken
 
 
-def _unite(unions: tuple[tuple[str, Names], ...], source: Object, found: Object) -> None:
-    """Add the texts of all the sources of each merged key to *found*."""
-    name = ""
-    try:
-        for key, names in unions:
-            texts: dict[Value, None] | None = None
-            for name in names:
-                value = source[name]
-                if value is not None:
-                    if texts is None:
-                        texts = {}
-                    gather(value, texts)
-            if texts is not None:
-                found[key] = [*texts]
-    except BadValueError as error:
-        raise error.within(name) from None
+def _carefully(table: Table, source: Object, notes: Notes) -> tuple[Object, Object]:
+    """Like `split`, one row and one source after the other, for what cannot be read is noted."""
+    source = _without_absent(table, source)
+    plan = table.plans[tuple(source)]
+    found: Object = {}
+    taken: set[str] = set()
+    _read_carefully(plan, source, found, taken, notes)
+    for key, names in plan.unions:
+        if texts := _gather_carefully(key, names, source, taken, notes):
+            found[key] = [*texts]
+    _list_carefully(table, plan, source, found, taken, notes)
+    _look_inside(table, source, found, notes)
+    for key, value in table.defaults:
+        found.setdefault(key, value)
+    return found, _untaken(table, source, taken)
+
+
+def _read_carefully(
+    plan: Plan, source: Object, found: Object, taken: set[str], notes: Notes
+) -> None:
+    for key, read, names in plan.tops:
+        for name in names:
+            try:
+                value = read(source[name])
+            except BadValueError as error:
+                note(notes, key, name, error)
+                continue
+            taken.add(name)
+            if value is not None:
+                found[key] = value
+                break
+
+
+def _list_carefully(
+    table: Table, plan: Plan, source: Object, found: Object, taken: set[str], notes: Notes
+) -> None:
+    for key, names in plan.lists:
+        for name in names:
+            try:
+                elements = objects_in(source[name])
+            except BadValueError as error:
+                note(notes, key, name, error)
+                continue
+            taken.add(name)
+            found[key] = rewrite_each(table.tables[key], key, name, elements, notes)
+            break
+
+
+def _gather_carefully(
+    key: str, names: Names, source: Object, taken: set[str], notes: Notes
+) -> dict[str, None]:
+    texts: dict[str, None] = {}
+    for name in names:
+        try:
+            unread = gather(source[name], texts)
+        except BadValueError as error:
+            note(notes, key, name, error)
+            continue
+        taken.add(name)
+        for at, element in unread:
+            note(notes, key, f"{name}[{at}]", bad_property("text", element))
+    return texts
+
+
+def _untaken(table: Table, source: Object, taken: set[str]) -> Object:
+    """Return what is left of *source*; what could not be read gives up a name of Seg's."""
+    rest = {name: value for name, value in source.items() if name not in taken}
+    for name in [name for name in rest if name in table.keys]:
+        value = rest.pop(name)
+        rest[_free(f"{name}_", rest)] = value
+    return rest
+
+
+def _free(name: str, *taken: Object) -> str:
+    while any(name in names for names in taken):
+        name += "_"
+    return name
 
 
 def pass_on(table: Table, rest: Object, into: Object) -> None:
     """Put what no row took *into* the object that is sent, under its own names."""
     for name, value in rest.items():
-        if value is None and name in table.names:
+        if value is None and table.knows(name):
             continue
         free = name
         while free in into or (free != name and free in rest):
@@ -169,34 +224,17 @@ def pass_on(table: Table, rest: Object, into: Object) -> None:
         into[free] = value
 
 
-def rewrite(table: Table, source: Object) -> Object:
-    """Return *source* in Seg's words, with all that no row took.
-
-    Raises:
-        BadValueError: what won a row is not what the row accepts.
-    """
-    found, rest = split(table, source)
-    if rest:
-        pass_on(table, rest, found)
-    return found
-
-
-def each(table: Table) -> Reader:
-    """Return the reader of a list of objects, each rewritten by *table*."""
-
-    def read(value: Value) -> Value:
-        if not isinstance(value, list):
-            raise BadValueError(DeadLetterReason.BAD_PROPERTY, unlike("a list of objects", value))
-        return [_element(table, position, element) for position, element in enumerate(value)]
-
-    return read
-
-
-def _element(table: Table, position: int, element: Value) -> Value:
-    if not isinstance(element, dict):
-        problem = unlike("an object", element)
-        raise BadValueError(DeadLetterReason.BAD_PROPERTY, problem).within(f"[{position}]")
-    try:
-        return rewrite(table, element)
-    except BadValueError as error:
-        raise error.within(f"[{position}]") from None
+def rewrite_each(
+    table: Table, key: str, name: str, elements: Iterable[tuple[object, Value]], notes: Notes
+) -> list[Value]:
+    """Return the objects among *elements*, each rewritten; what is no object is noted."""
+    lines: list[Value] = []
+    for at, element in elements:
+        start = len(notes)
+        if type(element) is dict:
+            lines.append(rewrite(table, element, notes))
+        else:
+            note(notes, key, "", bad_property("an object", element))
+        if len(notes) > start:
+            within(notes, start, f"{name}[{at}]")
+    return lines

@@ -1,26 +1,30 @@
 """Page calls, and the page that a track call happened on.
 
 `page.url` and `page.title` are looked for in the whole call. On a page call they are taken out of
-`properties`; the call's `name` is the last resort for the title, and goes on as `page.name`
-where the title is another.
+`properties`; the call's `name` is the last resort for the title, and goes on as `page.name` where
+the title is another. The call's `category` goes on as `page.category`.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, cast
 
-from consumer.translate.mapping import dig, path
-from consumer.translate.readers import AS_IT_IS, BadValueError
+from consumer.translate.envelope import text_of
+from consumer.translate.notes import note
+from consumer.translate.plans import AS_IT_IS
+from consumer.translate.readers import BadValueError
+from consumer.translate.rows import dig, path
 from consumer.translate.tables import PAGE, PAGE_OF_TRACK
 
 if TYPE_CHECKING:
-    from consumer.core.model import Event, Object
+    from consumer.core.model import Object
+    from consumer.translate.envelope import TidyEvent
+    from consumer.translate.notes import Notes
 
-_PAGE: Final = tuple((row.key, row.read, tuple(map(path, row.sources))) for row in PAGE)
-_TAKEN: Final = frozenset(way[1] for _, _, ways in _PAGE for way in ways if way[0] == "properties")
-"""Properties that are the first source of their row: each one present is sent as `page`."""
-
-
+_PAGE: Final = tuple(
+    (row.key, row.read, tuple(path(source) for source in row.sources if "." in source))
+    for row in PAGE
+)
 _PAGE_OF_TRACK: Final = tuple(
     (row.key, AS_IT_IS[row.read], row.read, source.removeprefix("context.page."))
     for row in PAGE_OF_TRACK
@@ -28,45 +32,46 @@ _PAGE_OF_TRACK: Final = tuple(
 )
 
 
-def page(sent: Object, event: Event) -> None:
-    """Add what a page call holds.
-
-    Raises:
-        BadValueError: a url or title is a list or an object.
-    """
-    found = _find(cast("Object", event))
-    name = event.get("name")
-    if name is not None and found["title"] != name:
+def page(sent: Object, event: TidyEvent, notes: Notes) -> None:
+    """Add what a page call holds."""
+    found, taken = _find(cast("Object", event), notes)
+    name = text_of(event, "name", notes)
+    if name is not None and found.setdefault("title", name) != name:
         found["name"] = name
+    category = text_of(event, "category", notes)
+    if category is not None:
+        found["category"] = category
     if found:
         sent["page"] = found
     properties = event.get("properties")
-    if properties is not None:
-        rest = {name: value for name, value in properties.items() if name not in _TAKEN}
+    if properties:
+        rest = {name: value for name, value in properties.items() if name not in taken}
         if rest:
             sent["properties"] = rest
 
 
-def _find(call: Object) -> Object:
+def _find(call: Object, notes: Notes) -> tuple[Object, set[str]]:
+    """Return the page's url and title, and the names of the properties that were looked at."""
     found: Object = {}
+    taken: set[str] = set()
     for key, read, ways in _PAGE:
         for way in ways:
             value = dig(call, way)
-            if value is not None:
-                try:
-                    found[key] = read(value)
-                except BadValueError as error:
-                    raise error.within(".".join(way)) from None
+            try:
+                single = None if value is None else read(value)
+            except BadValueError as error:
+                note(notes, f"page.{key}", ".".join(way), error)
+                continue
+            if way[0] == "properties":
+                taken.add(way[1])
+            if single is not None:
+                found[key] = single
                 break
-    return found
+    return found, taken
 
 
-def page_of_track(sent: Object, event: Event) -> None:
-    """Add the page that a track call happened on, where the context tells it.
-
-    Raises:
-        BadValueError: a url or title is a list or an object.
-    """
+def page_of_track(sent: Object, event: TidyEvent, notes: Notes) -> None:
+    """Add the page that a track call happened on, where the context tells it."""
     context = event.get("context")
     seen = context.get("page") if context else None
     if type(seen) is not dict:
@@ -74,12 +79,15 @@ def page_of_track(sent: Object, event: Event) -> None:
     found: Object = {}
     for key, as_it_is, read, name in _PAGE_OF_TRACK:
         value = seen.get(name)
-        if type(value) in as_it_is:
+        if value and type(value) in as_it_is:
             found[key] = value
         elif value is not None:
             try:
-                found[key] = read(value)
+                single = read(value)
             except BadValueError as error:
-                raise error.within(f"context.page.{name}") from None
+                note(notes, f"page.{key}", f"context.page.{name}", error)
+            else:
+                if single is not None:
+                    found[key] = single
     if found:
         sent["page"] = found

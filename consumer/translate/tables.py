@@ -4,6 +4,10 @@ To add a key, add a row here and a folder to `tests/translate/golden/`. A row ha
 what needs an `if` is a reader with a name and tests of its own. What happens to the sources
 that no row takes says `mapping`.
 
+A source stands for each way to spell it: case and what separates words do not count, so that
+`product_id` means `Product ID` and `ProductID`, too (`plans.bare`). Where a row has two spellings
+of one word, the first beats the second.
+
 Sources of the names: Segment's e-commerce spec v1 and v2 (`id` and `orderId` are v1,
 `product_id`, `order_id`, `brand`, `variant` and `subtotal` v2), Seg's Segment page
 (`original_price`, `variant_name`, `delivery_method`, `_p`), Seg's published store plugins
@@ -14,8 +18,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from consumer.translate.mapping import Merged, Row, Table, each
-from consumer.translate.readers import number, scalar, trimmed
+from consumer.translate.numbers import number
+from consumer.translate.readers import country_code, scalar, trimmed
+from consumer.translate.rows import Listed, Merged, Row, Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,8 +63,10 @@ _PRODUCT: Final = (
 
 RANGE_VIEW: Final = Table((), _LISTS)
 PRODUCT_VIEW: Final = Table(_PRODUCT, _LISTS)
-BASKET_LINE: Final = Table(_PRODUCT, _LISTS, {"Quantity": 1, "Added": True})
-ORDER_LINE: Final = Table(_PRODUCT, _LISTS, {"Quantity": 1})
+BASKET_LINE: Final = Table(_PRODUCT, _LISTS, defaults={"Quantity": 1, "Added": True})
+ORDER_LINE: Final = Table(_PRODUCT, _LISTS, defaults={"Quantity": 1})
+
+_ORDER_LINES: Final = Listed("OrderLines", ORDER_LINE, ("products", "product_list"))
 
 ORDER_PLACED: Final = Table((
     Row("Id",              scalar, ("orderId", "order_id", "id")),
@@ -70,18 +77,20 @@ ORDER_PLACED: Final = Table((
     Row("Tax",             number, ("tax",)),
     Row("Discount",        number, ("discount",)),
     Row("Coupon",          scalar, ("coupon",)),
-    Row("Currency",        scalar, ("currency",)),
+    Row("Currency",        scalar, ("currency", "currency_code", "currencyCode")),
     Row("Repeat",          scalar, ("repeat",)),
     Row("_p",              number, ("_p",)),
-    Row("OrderLines", each(ORDER_LINE), ("products",)),
-), _LISTS)
+), _LISTS, (_ORDER_LINES,))
+
+PRODUCT_LISTS: Final = (*_ORDER_LINES.sources, "product")
+"""Where the product of an event about one stands, if not at the top of `properties`."""
 
 TRAITS: Final = Table((
     Row("Email",       trimmed, ("email",)),
     Row("Title",       scalar,  ("title",)),
     Row("FirstName",   scalar,  ("firstName", "first_name")),
     Row("LastName",    scalar,  ("lastName", "last_name")),
-    Row("CountryCode", scalar,  ("countryCode", "country_code", "address.country")),
+    Row("CountryCode", scalar,  ("countryCode", "country_code", "address.country"), country_code),
 ))
 
 # These look into the whole call, not into one of its objects.
@@ -95,11 +104,25 @@ PAGE_OF_TRACK: Final = (
 )
 # fmt: on
 
-EMAIL: Final = ("traits.email", "context.traits.email", "properties.email", "userId")
+EMAIL: Final = (
+    *("traits.email", "traits.Email", "context.traits.email", "context.traits.Email"),
+    *("properties.email", "userId"),
+)
 """Where the address is looked for that matches a call to a customer, nearest first."""
 
 TIMESTAMPS: Final = ("timestamp", "originalTimestamp", "sentAt", "receivedAt")
 """Where the time is looked for, nearest first; last comes the Kafka record's own."""
+
+
+_ENVELOPE: Final = (
+    *("timestamp", "messageId", "userId", "anonymousId", "previousId", "name", "category"),
+    *("properties", "traits", "context", "integrations", "page.url", "page.title"),
+)
+KEYS: Final = (
+    *_ENVELOPE,
+    *sorted(RANGE_VIEW.keys | BASKET_LINE.keys | ORDER_PLACED.keys | TRAITS.keys),
+)
+"""Every key that a value may be left out of."""
 
 
 class TableRow(NamedTuple):
@@ -132,7 +155,7 @@ def rows() -> Iterator[TableRow]:
 
 
 def _of_table(call: str, table: Table, target: str, source: str) -> Iterator[TableRow]:
-    pairs: list[Row | Merged] = [*table.rows, *table.merged]
+    pairs: list[Row | Merged | Listed] = [*table.rows, *table.listed, *table.merged]
     for row in pairs:
         names = tuple(f"{source}.{name}" for name in row.sources)
         yield TableRow(call, f"{target}.{row.key}", names)

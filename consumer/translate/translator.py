@@ -1,4 +1,4 @@
-"""The one way in: a Segment Event becomes a call to Seg, or is ignored for a named reason."""
+"""The way in: what is ignored, and what is sent."""
 
 from __future__ import annotations
 
@@ -7,16 +7,20 @@ from typing import TYPE_CHECKING, Final
 from consumer.core.errors import DeadLetterReason, IgnoredReason, PoisonError
 from consumer.core.model import Ignored, SegCall
 from consumer.translate.alias import alias, joins_addresses
-from consumer.translate.envelope import envelope, keep_others, occurred_at_ms, to_json
+from consumer.translate.body import has_large_number, to_json
+from consumer.translate.envelope import email_of, envelope, keep_others, occurred_at_ms, tidy
 from consumer.translate.identify import identify, is_anonymous
+from consumer.translate.names import EventNames
 from consumer.translate.page import page
-from consumer.translate.readers import BadValueError
+from consumer.translate.readers import unlike
 from consumer.translate.tables import EVENTS, PRIMARY_EVENTS
 from consumer.translate.track import TRACKS
 
 if TYPE_CHECKING:
-    from consumer.core.model import Event, Object
+    from consumer.core.model import Event, Value
+    from consumer.translate.envelope import TidyEvent
     from consumer.translate.mapping import Fill
+    from consumer.translate.notes import Notes
 
 _DISABLED: Final = Ignored(IgnoredReason.INTEGRATION_DISABLED)
 _UNMAPPED: Final = Ignored(IgnoredReason.UNMAPPED_EVENT)
@@ -32,11 +36,14 @@ _OTHERS: Final[dict[str, Fill]] = {"identify": identify, "page": page, "alias": 
 class Translator:
     """Translates one event at a time; pure: no I/O, no clock, and the event is not changed.
 
-    Without *v2_names* a track event counts only under the name on Seg's own Segment page.
+    Without *v2_names* a track event counts only under the names on Seg's own Segment page. With
+    *dead_letters* an event with a value that cannot be read is poison; else the value is left out.
     """
 
-    def __init__(self, *, v2_names: bool = True) -> None:
+    def __init__(self, *, v2_names: bool = True, dead_letters: bool = False) -> None:
         self._events: Final = EVENTS if v2_names else PRIMARY_EVENTS
+        self._spelled_otherwise: Final = EventNames(self._events)
+        self._dead_letters: Final = dead_letters
 
     def __call__(self, event: Event, record_timestamp_ms: int | None) -> SegCall | Ignored:
         """Return the call that Seg gets for *event*, or why it gets none.
@@ -50,57 +57,92 @@ class Translator:
         if integrations and not _wanted(integrations):
             return _DISABLED
         kind = event.get("type")
-        if kind is None:
-            raise PoisonError(
-                DeadLetterReason.BAD_ENVELOPE, "type: expected the type of a Segment call, got none"
-            )
+        if kind != "track" and (type(kind) is not str or kind not in _OTHERS):
+            kind = _known(kind)
         seg_event = None
         if kind == "track":
-            seg_event = self._events.get(event.get("event") or "")
+            name = event.get("event")
+            seg_event = self._events.get(name) if type(name) is str else None
             if seg_event is None:
-                return _UNMAPPED
+                seg_event = self._spelled_otherwise(name)
+                if seg_event is None:
+                    return _UNMAPPED
             fill = TRACKS[seg_event]
-        elif kind in _OTHERS:
-            fill = _OTHERS[kind]
-        else:
+        elif kind is None:
             return _UNSUPPORTED
+        else:
+            fill = _OTHERS[kind]
         if kind == "alias" and not joins_addresses(event):
             return _NOT_EMAIL
-        return _call(event, kind, seg_event, fill, record_timestamp_ms)
+        call = _call(event, kind, seg_event, fill, record_timestamp_ms)
+        if call.left_out and self._dead_letters:
+            first = call.left_out[0]
+            raise PoisonError(first.reason, f"{first.source}: {first.why}")
+        return call
 
 
-def _wanted(integrations: Object) -> bool:
+def _wanted(integrations: Value) -> bool:
     """Return whether the sender wants Seg to have the event: `Seg` counts, else `All`, else yes.
 
     Only `false` says no. Options, and whatever else is no boolean, count as true, as in Segment's
-    own code (segmentio/facade, `Facade.enabled`); null counts as absent.
+    own code (segmentio/facade, `Facade.enabled`, which reads `all`, too); null counts as absent.
     """
-    verdict = integrations.get("Seg")
-    if verdict is None:
-        verdict = integrations.get("All")
-    return verdict is not False
+    if type(integrations) is not dict:
+        return True
+    for name in ("Seg", "All", "all"):
+        verdict = integrations.get(name)
+        if verdict is not None:
+            return verdict is not False
+    return True
+
+
+def _known(kind: Value) -> str | None:
+    """Return the type of a call that Seg may get, written in another case; None for others.
+
+    Raises:
+        PoisonError: `bad_envelope`; the call has no type.
+    """
+    if not isinstance(kind, str):
+        expected = "the text of a type of Segment's calls"
+        problem = f"expected {expected}, got none" if kind is None else unlike(expected, kind)
+        raise PoisonError(DeadLetterReason.BAD_ENVELOPE, f"type: {problem}")
+    kind = kind.strip().lower()
+    return kind if kind == "track" or kind in _OTHERS else None
 
 
 def _call(
     event: Event, kind: str, seg_event: str | None, fill: Fill, record_timestamp_ms: int | None
 ) -> SegCall:
-    try:
-        at_ms = occurred_at_ms(event, record_timestamp_ms)
-        sent = envelope(event, kind, seg_event, at_ms)
-        fill(sent, event)
-        keep_others(sent, event, kind)
-    except BadValueError as error:
-        raise PoisonError(error.reason, str(error)) from None
-    user_id = event.get("userId")
+    notes: Notes = []
+    properties, traits, context = event.get("properties"), event.get("traits"), event.get("context")
+    if (
+        not (properties is None or type(properties) is dict)
+        or not (traits is None or type(traits) is dict)
+        or not (context is None or type(context) is dict)
+        or not (event.get("integrations") is None or type(event["integrations"]) is dict)
+        or event.get("extra")
+    ):
+        event = tidy(event, notes)
+    tidied: TidyEvent = event  # type: ignore[assignment] # by now it is
+    at_ms = occurred_at_ms(event, record_timestamp_ms, notes)
+    sent = envelope(tidied, kind, seg_event, at_ms, notes)
+    if (email := email_of(tidied)) is not None:
+        sent["email"] = email
+    fill(sent, tidied, notes)
+    keep_others(sent, tidied, kind)
+    body = to_json(sent)
+    user_id = sent.get("userId")
     return _new(
         SegCall,
         (
             kind,
             seg_event,
-            event.get("messageId"),
-            event.get("anonymousId") if user_id is None else user_id,
+            sent.get("messageId"),
+            sent.get("anonymousId") if user_id is None else user_id,
             at_ms,
-            kind == "identify" and is_anonymous(event),
-            to_json(sent),
+            kind == "identify" and is_anonymous(sent),
+            body,
+            tuple(notes) if notes else (),
+            has_large_number(body),
         ),
     )

@@ -105,6 +105,13 @@ OUTCOMES = Row(
             "SegConsumerDeliveryBurn",
         ),
         _by(
+            "key",
+            "Values left out by key",
+            "Values that could not be read: the event went to Seg without the key.",
+            "values_left_out_total",
+            "SegConsumerValuesLeftOut",
+        ),
+        _by(
             "class",
             "Answers by class",
             "What Seg's answers mean; `transient` is tried again, `unauthorised` and `misrouted` "

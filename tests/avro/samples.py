@@ -53,6 +53,9 @@ CALL: Object = {
     "integrations": {"All": False, "Seg": True},
 }
 
+EVENT: Object = {**CALL, "extra": None}
+"""What decoding makes of `CALL`."""
+
 
 class Registered:
     """A registry that holds some schemas by id, and counts what it is asked."""
@@ -119,4 +122,4 @@ def read_property(kind: object, value: object) -> Value:
         record(("properties", properties)), {"type": "track", "properties": {"price": value}}
     )
     decoded = event["properties"]
-    return None if decoded is None else decoded.get("price")
+    return decoded.get("price") if isinstance(decoded, dict) else None

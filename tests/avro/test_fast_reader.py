@@ -16,6 +16,7 @@ from consumer.avro.decoder import _read_carefully
 from consumer.avro.fast_reader import UNUSUAL
 from consumer.avro.plan import make_plan
 from consumer.core.errors import PoisonError
+from consumer.core.json_text import NotFinite
 from tests.avro.samples import CALL, CANONICAL_TEXT, TYPED_TEXT, datum, record
 
 if TYPE_CHECKING:
@@ -127,6 +128,15 @@ def careful(name: str, value: bytes) -> Event | None:
         return None
 
 
+def plain(value: object) -> object:
+    """Return *value* with NaN as what is equal to itself."""
+    if isinstance(value, dict):
+        return {name: plain(it) for name, it in value.items()}
+    if isinstance(value, list):
+        return [plain(it) for it in value]
+    return repr(value) if isinstance(value, NotFinite) else value
+
+
 def canonical(**fields: object) -> bytes:
     """Return the datum of an ordinary call, with some *fields* that are not."""
     call = CALL | {name: orjson.dumps(CALL[name]) for name in OBJECTS if CALL[name]}
@@ -164,7 +174,7 @@ def test_damaged_data_are_none_of_its_business(name: str, value: bytes) -> None:
     for it in damaged(value):
         found = fast(name, it)
 
-        assert found is None or found == careful(name, it), it
+        assert found is None or plain(found) == plain(careful(name, it)), it
 
 
 @given(st.sampled_from(sorted(SCHEMAS)), st.binary(max_size=100))
@@ -173,7 +183,7 @@ def test_noise_is_none_of_its_business(name: str, value: bytes) -> None:
     """Whatever the bytes, it agrees with the careful reader or raises what is caught."""
     found = fast(name, value)
 
-    assert found is None or found == careful(name, value)
+    assert found is None or plain(found) == plain(careful(name, value))
 
 
 @pytest.mark.parametrize(
@@ -183,10 +193,10 @@ def test_noise_is_none_of_its_business(name: str, value: bytes) -> None:
         {"event": None, "properties": None, "sentAt": None},
         {"messageId": "é" * 40, "event": "x" * 5_000},
         {"properties": b'{"a":"' + b"x" * 40_000 + b'"}'},
-        {"traits": b"null", "version": "2", "extra": b"anything"},
-        {"timestamp": 567_993_600_000, "sentAt": 2_177_452_799_999},
+        {"traits": b"null", "version": "2", "extra": b'{"a":1}'},
+        {"timestamp": 1_104_537_600_000, "sentAt": 2_177_452_799_999},
     ],
-    ids=["ordinary", "null", "long texts", "40 KB", "ignored", "1988 and 2038"],
+    ids=["ordinary", "null", "long texts", "40 KB", "extra", "2005 and 2038"],
 )
 def test_ordinary_data_are_its_business(fields: dict[str, object]) -> None:
     """It reads them itself; else it would cost time and save none."""
@@ -229,17 +239,14 @@ WIDE = {
 @pytest.mark.parametrize(
     "text",
     [
-        record(("sentAt", "double")),
-        record(("userId", "boolean")),
-        record(("properties", "long")),
         record(("traits", LINK)),
         record(("traits", WIDE)),
         record(("userId", [{"type": "fixed", "name": f"F{i}", "size": 2} for i in range(65)])),
     ],
-    ids=["double", "boolean", "long", "recursive", "wide", "many branches"],
+    ids=["recursive", "wide", "many branches"],
 )
 def test_what_has_no_fast_reader(text: str) -> None:
-    """What would have to be refused, holds itself or is very large is the careful reader's."""
+    """What holds itself or is very large is the careful reader's."""
     assert make_plan((text,)).fast is None
 
 

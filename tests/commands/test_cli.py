@@ -121,7 +121,7 @@ class TestTranslate:
     """What becomes of a call, without Kafka and without Seg."""
 
     def test_each_line_has_its_answer(self) -> None:
-        """A call, an ignored one, a rejected one and no JSON at all: one line each, in order."""
+        """A call, an ignored one, one with a bad price, no JSON: one line each, in order."""
         lines = [
             '{"type": "track", "event": "Viewed Product", "properties": {"price": "18.99"}}',
             '{"type": "screen", "name": "Home"}',
@@ -137,16 +137,23 @@ class TestTranslate:
             "call": {"type": "track", "event": "ProductView", "properties": {"Price": 18.99}}
         }
         assert answers[1] == {"ignored": "unsupported_type"}
-        assert answers[2]["rejected"] == "bad_number"
+        assert answers[2]["call"]["properties"] == {"price": "much"}
+        assert answers[2]["left_out"] == [
+            {
+                "key": "Price",
+                "source": "properties.price",
+                "why": "expected a number, got text",
+            }
+        ]
         assert answers[3]["rejected"] == "bad_json"
 
     def test_no_value_of_an_event_is_in_a_detail(self) -> None:
         """What is wrong is told by its place and its kind, never by what it holds."""
-        event = {"type": "alias", "userId": "u", "previousId": ["jane@example.com"]}
+        event = {"type": "page", "userId": ["jane@example.com"], "timestamp": "jane"}
 
         done = seg_consumer("translate", text=orjson.dumps(event).decode())
 
-        assert "rejected" in done.stdout
+        assert "left_out" in done.stdout
         assert "jane" not in done.stdout + done.stderr
 
 
@@ -163,9 +170,10 @@ class TestDemo:
         outcomes = summary["delivered"] + sum(ignored.values()) + sum(dead.values())
         assert summary["received"] == outcomes
         assert ignored.keys() == set(IgnoredReason)
-        # These need a registry, a time or an envelope that the sample's own encoder refuses, or a
+        # These need a registry, an envelope that the encoder refuses, `on_unreadable_value`, or a
         # fault of ours.
-        elsewhere = {"unusable_schema", "bad_timestamp", "bad_envelope", "internal_error"}
+        elsewhere = {"unusable_schema", "bad_envelope", "internal_error"}
+        elsewhere |= {"bad_timestamp", "bad_number", "bad_property"}
         assert dead.keys() == set(DeadLetterReason) - elsewhere
 
     def test_the_terminal_shows_what_became_of_each(self) -> None:
@@ -198,12 +206,12 @@ class TestDemo:
     def test_a_line_that_is_no_call_is_named(self, tmp_path: Path) -> None:
         """The text says which line, and nothing is sent."""
         events = tmp_path / "events.jsonl"
-        events.write_text('{"type": "page"}\n{"type": "pages"}\n')
+        events.write_text('{"type": "page"}\n{"event": "Viewed Product"}\n')
 
         done = seg_consumer("demo", "--events", str(events))
 
         assert done.returncode == 1
-        assert "line 2: type: expected one of" in done.stderr
+        assert "line 2: type: expected the text of a type" in done.stderr
 
 
 @pytest.mark.broker
@@ -228,3 +236,22 @@ class TestProduce:
         assert done.stdout == "3 records written to events\n"
         assert [record.key for record in records] == [b"u-1", b"a-2", b"u-1"]
         assert {(record.value or b"")[:2] for record in records} == {b"\xc3\x01"}
+
+    def test_a_bad_line_stops_no_other(self) -> None:
+        """The others are written, and the end says which lines were not."""
+        lines = ['{"type": "page", "userId": "u-1"}', "{", '{"event": "x"}', '{"type": "page"}']
+        with EmbeddedBroker() as broker:
+            broker.create_topic("events", 1)
+            env = {
+                "SEG_KAFKA__BOOTSTRAP_SERVERS": broker.bootstrap,
+                "SEG_KAFKA__TOPICS": "events",
+                "SEG_KAFKA__CONFIG": orjson.dumps(CONFIG).decode(),
+            }
+
+            done = seg_consumer("produce", text="\n".join(lines), env=env)
+
+        assert done.stdout == "2 records written to events\n"
+        assert done.returncode == 1
+        assert "2 lines are no Segment calls:" in done.stderr
+        assert "line 2: expected a JSON object" in done.stderr
+        assert "line 3: type: expected the text of a type" in done.stderr

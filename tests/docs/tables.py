@@ -58,7 +58,7 @@ def events() -> str:
 def translation() -> str:
     """Every row of the translation."""
     return _table(
-        ("Seg call", "Seg key", "from, the first that is present"),
+        ("Seg call", "Seg key", "from, the first that can be read"),
         ((row.call, _code(row.key), ", ".join(map(_code, row.sources))) for row in rows()),
     )
 

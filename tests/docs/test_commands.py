@@ -141,7 +141,9 @@ def filled(command: str, tmp_path: Path) -> str:
 
 RUNS_ON = re.compile(r"seg-consumer (--secrets \S+ )?(run|sandbox)")
 STARTED = re.compile(r'"event":"started"|listens on')
-NEEDS_MORE = re.compile(r"seg-consumer (schemas|dead-letters|top|alive)( URL\.\.\.)?")
+NEEDS_MORE = re.compile(
+    r"seg-consumer (schemas( check( FILE)?)?|dead-letters|top|alive)( URL\.\.\.)?"
+)
 
 
 @pytest.mark.broker

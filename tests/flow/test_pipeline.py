@@ -76,6 +76,30 @@ def test_record_with_nothing_to_do_is_finished_unsent(
     assert member.committed == 1
 
 
+def test_value_that_cannot_be_read_is_counted_by_its_key() -> None:
+    """The call arrives without it."""
+    member = Member()
+    call = {"type": "page", "messageId": "m0", "timestamp": "NOW", "userId": [1], "context": "x"}
+    member.source.append(a_record(0, value=orjson.dumps(call)))
+
+    member.turn(30, every_s=0.1)
+
+    assert [["m0"]] == member.sent
+    assert member.tally.values_left_out == {("timestamp",): 1, ("userId",): 1, ("context",): 1}
+
+
+def test_number_that_was_rounded_is_read_again() -> None:
+    """A long integer in JSON text arrives by its digits."""
+    member = Member()
+    value = page(0, title="T").replace(b'"T"', b"18446744073709551617")
+    member.source.append(a_record(0, value=value))
+
+    member.turn(30, every_s=0.1)
+
+    (request,) = member.seg.requests
+    assert orjson.loads(request.body)["page"]["title"] == "18446744073709551617"
+
+
 def test_type_that_seg_does_not_support_is_ignored() -> None:
     """A 501 is an acknowledgement, not a failure."""
     member = Member()

@@ -176,7 +176,8 @@ class Member:
             or self.dead_letters.pending
         )
 
-    def _decode(self, value: bytes, _headers: Headers | None) -> Event:
+    def _decode(self, value: bytes, headers: Headers | None, *, exactly: bool = False) -> Event:
+        del headers, exactly
         self.passes("decoded")
         place = Place(*orjson.loads(value))
         fact = self._world.truth.facts[place]
@@ -192,9 +193,9 @@ class Member:
         return {"messageId": f"m-{place.partition}-{place.offset}", "name": value.decode()}
 
     def _translate(self, event: Event, _timestamp_ms: int | None) -> SegCall | Ignored:
-        body = (event["name"] or "").encode()
+        body = str(event["name"]).encode()
         fact: Fact = self._world.truth.facts[Place(*orjson.loads(body))]
         self.has_read = True
         if fact.kind == "ignored":
             return Ignored(IgnoredReason.UNMAPPED_EVENT)
-        return SegCall("page", None, event["messageId"], fact.user, None, False, body)  # noqa: FBT003 - a row
+        return SegCall("page", None, str(event["messageId"]), fact.user, None, False, body)  # noqa: FBT003 - a row

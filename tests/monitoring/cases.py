@@ -22,6 +22,7 @@ LAG = 'lag_records{topic="t",partition="0"}'
 AGE = 'lag_seconds{topic="t",partition="0"}'
 POSITION = 'position_offset{topic="t",partition="0"}'
 REFUSED = 'commit_failures_total{code="REBALANCE_IN_PROGRESS"}'
+LEFT_OUT = 'values_left_out_total{key="Price"}'
 ASSIGNED = 'rebalances_total{event="assigned"}'
 REGISTRY = 'dependency_failures_total{dependency="schema_registry"}'
 HPA = '{namespace="shop",horizontalpodautoscaler="keda-hpa-seg-consumer"}'
@@ -313,6 +314,21 @@ CASES = [
     ),
     Case(
         "SegConsumerDeadLetters", "warning", "one dead letter", {DEAD: "0x9 1x90"}, 60, None
+    ),
+    Case(
+        "SegConsumerValuesLeftOut", "warning", "a tenth of the records lose it since an hour",
+        LIVE | {"records_received_total": "0+600x1700", LEFT_OUT: "0+0x1560 0+60x140"},
+        1_690, JOB | {"key": "Price"},
+    ),
+    Case(
+        "SegConsumerValuesLeftOut", "warning", "they have lost it for days",
+        LIVE | {"records_received_total": "0+600x500", LEFT_OUT: "0+60x500"}, 1_960, None,
+        sampled_min=4,
+    ),
+    Case(
+        "SegConsumerValuesLeftOut", "warning", "a hundredth of the records lose it",
+        LIVE | {"records_received_total": "0+600x500", LEFT_OUT: "0+0x400 0+6x100"}, 1_960, None,
+        sampled_min=4,
     ),
     Case(
         "SegConsumerDeadLetterWritesFail", "critical", "writes are refused",

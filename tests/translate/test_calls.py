@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import cast
+
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +13,7 @@ from consumer.core.errors import IgnoredReason
 from consumer.core.model import Event, Ignored, Object, SegCall, Value
 from consumer.translate import Translator
 from consumer.translate.identify import snake_case
-from tests.translate.calls import refuse, send
+from tests.translate.calls import send
 
 
 def test_a_track_call_tells_its_page_and_no_more_of_its_context() -> None:
@@ -56,29 +59,74 @@ def test_a_pages_name_is_not_sent_beside_an_equal_title() -> None:
 
 
 @pytest.mark.parametrize(
-    ("event", "detail"),
+    ("event", "key", "source"),
     [
-        (
-            {"type": "page", "properties": {"url": {"href": "u"}}},
-            "properties.url: expected a single value, got an object",
-        ),
-        (
-            {"type": "page", "context": {"page": {"title": ["t"]}}},
-            "context.page.title: expected a single value, got a list",
-        ),
+        ({"type": "page", "properties": {"url": {"a": 1}}}, "page.url", "properties.url"),
+        ({"type": "page", "context": {"page": {"title": []}}}, "page.title", "context.page.title"),
+        ({"type": "page", "name": ["n"]}, "name", "name"),
         (
             {"type": "identify", "traits": {"address": {"country": ["US"]}}},
-            "traits.address.country: expected a single value, got a list",
+            "CountryCode",
+            "traits.address.country",
+        ),
+        ({"type": "identify", "traits": {"email": {"a": 1}}}, "Email", "traits.email"),
+        (
+            {"type": "identify", "context": {"traits": {"title": {}}}},
+            "Title",
+            "context.traits.title",
         ),
         (
-            {"type": "identify", "traits": {"email": ["a@b.c"]}},
-            "traits.email: expected a single value, got a list",
+            {"type": "track", "event": "Viewed Product", "context": {"page": {"url": {}}}},
+            "page.url",
+            "context.page.url",
+        ),
+        (
+            {
+                "type": "track",
+                "event": "Completed Order",
+                "properties": {"products": [{}, {"price": "?"}]},
+            },
+            "Price",
+            "properties.products[1].price",
         ),
     ],
 )
-def test_a_bad_value_is_named_from_the_top_of_the_call(event: Event, detail: str) -> None:
-    """The path starts at the Segment call."""
-    assert refuse(event).detail == detail
+def test_what_is_left_out_is_named_from_the_top_of_the_call(
+    event: Event, key: str, source: str
+) -> None:
+    """The source starts at the Segment call; the key is Seg's."""
+    call = Translator()(event, None)
+
+    assert isinstance(call, SegCall)
+    assert [(it.key, it.source) for it in call.left_out] == [(key, source)]
+
+
+def test_an_unreadable_url_goes_on_as_a_property() -> None:
+    """The next source wins, and nothing is lost."""
+    url: Object = {"href": "u"}
+    context: Object = {"page": {"url": "v", "title": ""}}
+    call = Translator()({"type": "page", "properties": {"url": url}, "context": context}, None)
+
+    assert isinstance(call, SegCall)
+    sent = orjson.loads(call.body)
+    assert (sent["page"], sent["properties"]) == ({"url": "v"}, {"url": url})
+
+
+def test_empty_texts_of_a_page_are_absent() -> None:
+    """The next source is taken, last the name."""
+    event: Event = {
+        "type": "page",
+        "name": "Home",
+        "properties": {"url": "", "title": ""},
+        "context": {"page": {"url": "u", "title": ""}},
+    }
+
+    assert send(event) == {"type": "page", "page": {"url": "u", "title": "Home"}}
+
+
+def test_a_pages_category_goes_on() -> None:
+    """Segment's libraries write it at the top of the call."""
+    assert send({"type": "page", "category": "Docs"})["page"] == {"category": "Docs"}
 
 
 def test_an_added_product_keeps_the_rest_at_the_top() -> None:
@@ -98,6 +146,50 @@ def test_an_added_product_keeps_the_rest_at_the_top() -> None:
         "product_id": "2",
         "cart_id": "c",
     }
+
+
+def test_a_products_list_is_taken_where_nothing_else_tells_the_product() -> None:
+    """All of it for a basket, and the one of a list of one for a view."""
+    both: Object = {"list": "l", "products": [{"id": "a"}, {"sku": "b", "quantity": "2"}]}
+    one: Object = {"list": "l", "product": {"id": "a", "list": "m", "colour": "red"}}
+
+    assert send({"type": "track", "event": "Added Product", "properties": both})["properties"] == {
+        "OrderLines": [
+            {"Id": "a", "Quantity": 1, "Added": True},
+            {"Id": "b", "Sku": "b", "Quantity": 2, "Added": True},
+        ],
+        "list": "l",
+    }
+    assert send({"type": "track", "event": "Viewed Product", "properties": one})["properties"] == {
+        "Id": "a",
+        "list": "l",
+        "list_": "m",
+        "colour": "red",
+    }
+    assert (
+        send({"type": "track", "event": "Viewed Product", "properties": both})["properties"] == both
+    )
+
+
+@pytest.mark.parametrize("told", [{"id": "x"}, {"Product ID": "x"}, {"name": "x"}, {"SKU": "x"}])
+@pytest.mark.parametrize("event", ["Added Product", "Viewed Product"])
+def test_a_products_list_is_passed_on_where_the_product_is_told(event: str, told: Object) -> None:
+    """The list is about others."""
+    properties: Object = {**told, "products": [{"id": "a"}]}
+
+    sent = send({"type": "track", "event": event, "properties": properties})["properties"]
+
+    assert isinstance(sent, dict)
+    assert sent["products"] == [{"id": "a"}]
+
+
+@pytest.mark.parametrize("products", [[], "none", None, [1], {}])
+@pytest.mark.parametrize("event", ["Added Product", "Viewed Product"])
+def test_a_products_list_without_products_changes_nothing(event: str, products: Value) -> None:
+    """It is a property like any other."""
+    sent = send({"type": "track", "event": event, "properties": {"products": products}})
+
+    assert cast("Object", sent["properties"])["products"] == products
 
 
 def test_an_added_product_without_properties_is_one_piece_of_something() -> None:
@@ -125,6 +217,7 @@ def test_an_alias_of_anything_but_two_addresses_is_ignored(
     [
         ({"email": "jane@example.com"}, False),
         ({"email": " jane@example.com "}, False),
+        ({"Email": "jane@example.com"}, False),
         ({"email": "jane"}, True),
         ({"email": None}, True),
         ({}, True),
@@ -139,6 +232,46 @@ def test_an_identify_without_an_address_in_its_traits_is_anonymous(
 
     assert isinstance(call, SegCall)
     assert call.anonymous is anonymous
+
+
+def test_traits_come_from_the_context_where_the_call_has_none() -> None:
+    """Key by key, in Seg's words; what the call says itself comes first, null included."""
+    context: Object = {"traits": {"first_name": "A", "email": "a@b.c", "plan": "p", "x": 1}}
+    event: Event = {"type": "identify", "context": context}
+
+    assert send(event)["traits"] == {"FirstName": "A", "Email": "a@b.c", "plan": "p", "x": 1}
+    assert send({**event, "traits": {"firstName": "B", "plan": None, "email": None}})["traits"] == {
+        "FirstName": "B",
+        "Email": None,
+        "plan": None,
+        "x": 1,
+    }
+
+
+def test_a_null_trait_is_sent_as_null() -> None:
+    """So Segment removes a trait; a known one goes under Seg's name, if no source has a value."""
+    traits: Object = {
+        "email": None,
+        "first_name": "A",
+        "firstName": None,
+        "Last Name": None,
+        "x": None,
+    }
+
+    assert send({"type": "identify", "traits": traits})["traits"] == {
+        "FirstName": "A",
+        "Email": None,
+        "LastName": None,
+        "x": None,
+    }
+
+
+@pytest.mark.parametrize(("country", "code"), [("DE", "DE"), ("USA", None), ("Germany", None)])
+def test_a_country_of_an_address_is_a_code_or_none(country: str, code: str | None) -> None:
+    """`CountryCode` is taken from an address only where that has one."""
+    sent = send({"type": "identify", "traits": {"address": {"country": country}}})["traits"]
+
+    assert cast("Object", sent).get("CountryCode") == code
 
 
 def test_no_other_call_is_anonymous() -> None:

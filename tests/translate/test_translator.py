@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from typing import TYPE_CHECKING
 
+import orjson
 import pytest
 
-from consumer.core.errors import DeadLetterReason, IgnoredReason
+from consumer.core.errors import DeadLetterReason, IgnoredReason, PoisonError
 from consumer.core.model import Event, Ignored, Object, SegCall, Value
 from consumer.translate import Translator
 from consumer.translate.tables import ALTERNATE_EVENTS, EVENTS, PRIMARY_EVENTS, rows
 from tests.translate.calls import refuse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 DISABLED = Ignored(IgnoredReason.INTEGRATION_DISABLED)
 UNMAPPED = Ignored(IgnoredReason.UNMAPPED_EVENT)
@@ -29,14 +34,19 @@ UNSUPPORTED = Ignored(IgnoredReason.UNSUPPORTED_TYPE)
         {"All": None},
         {"All": "false"},
         {"All": 0},
-        {"seg": False, "SEG": False, "all": False},
+        {"seg": False, "SEG": False, "ALL": False},
+        {"All": True, "all": False},
+        [],
+        ["Mixpanel"],
+        "none",
+        False,
         {"Segment.io": False, "Mixpanel": False},
         {"Seg": "false"},
         {"Seg": 0, "All": False},
         {"Seg": [], "All": False},
     ],
 )
-def test_seg_is_wanted(integrations: Object | None) -> None:
+def test_seg_is_wanted(integrations: Value) -> None:
     """Seg's own key counts before `All`; only `false` says no, and names are case-sensitive."""
     result = Translator()({"type": "page", "integrations": integrations}, None)
 
@@ -51,6 +61,8 @@ def test_seg_is_wanted(integrations: Object | None) -> None:
         {"All": False},
         {"All": False, "seg": True},
         {"All": False, "Seg": None},
+        {"all": False},
+        {"all": False, "Seg": None, "All": None},
     ],
 )
 def test_seg_is_not_wanted(integrations: Object) -> None:
@@ -66,6 +78,8 @@ def test_seg_is_not_wanted(integrations: Object) -> None:
         {"type": "track", "event": "Report Submitted"},
         {"type": "alias", "userId": "u-1"},
         {"type": "page", "timestamp": "yesterday"},
+        {"type": ["page"]},
+        {"type": "track", "event": {}, "properties": [1]},
         {"type": "track", "event": "Viewed Product", "properties": {"price": "?"}},
     ],
 )
@@ -74,10 +88,29 @@ def test_integrations_are_asked_before_anything_else(event: Event) -> None:
     assert Translator()({**event, "integrations": {"All": False}}, None) == DISABLED
 
 
-@pytest.mark.parametrize("kind", ["screen", "group", "delete", "Track", "ProductView", ""])
+@pytest.mark.parametrize(
+    "kind", ["screen", "group", "delete", "record", "unknown", "ProductView", ""]
+)
 def test_other_types_are_ignored(kind: str) -> None:
     """Seg takes identify, track, page and alias."""
-    assert Translator()({"type": kind, "timestamp": "yesterday"}, None) == UNSUPPORTED
+    event: Event = {"type": kind, "timestamp": "yesterday", "traits": "x", "userId": {}}
+
+    assert Translator()(event, None) == UNSUPPORTED
+
+
+@pytest.mark.parametrize("kind", ["TRACK", "Track", " track "])
+def test_a_type_in_another_case_is_that_type(kind: str) -> None:
+    """Enums of Avro are often in capitals."""
+    call = Translator()({"type": kind, "event": "Viewed Product"}, None)
+
+    assert isinstance(call, SegCall)
+    assert (call.type, orjson.loads(call.body)["type"]) == ("track", "track")
+
+
+@pytest.mark.parametrize("kind", [5, True, ["track"], {"a": 1}])
+def test_a_type_that_is_no_text_is_poison(kind: Value) -> None:
+    """Nobody knows what call it is."""
+    assert refuse({"type": kind}).reason == DeadLetterReason.BAD_ENVELOPE
 
 
 @pytest.mark.parametrize("event", [{}, {"event": "Viewed Product"}, {"type": None}])
@@ -86,7 +119,7 @@ def test_a_call_without_a_type_is_poison(event: Event) -> None:
     error = refuse(event)
 
     assert error.reason == DeadLetterReason.BAD_ENVELOPE
-    assert error.detail == "type: expected the type of a Segment call, got none"
+    assert error.detail == "type: expected the text of a type of Segment's calls, got none"
 
 
 @pytest.mark.parametrize("name", EVENTS)
@@ -110,18 +143,61 @@ def test_the_names_on_segs_own_page_are_always_known(name: str) -> None:
     assert isinstance(Translator(v2_names=False)({"type": "track", "event": name}, None), SegCall)
 
 
+@pytest.mark.parametrize("name", EVENTS)
+@pytest.mark.parametrize(
+    "respell",
+    [
+        str.upper,
+        str.lower,
+        lambda name: name.replace(" ", "_"),
+        lambda name: name.replace(" ", "").lower(),
+        lambda name: f"  {name}_\t",
+    ],
+)
+def test_case_and_separators_do_not_count(name: str, respell: Callable[[str], str]) -> None:
+    """Names are matched as Segment's own code does: analytics-events."""
+    call = Translator()({"type": "track", "event": respell(name)}, None)
+
+    assert isinstance(call, SegCall)
+    assert call.event == EVENTS[name]
+
+
 @pytest.mark.parametrize(
     "name",
-    [None, "", "viewed product", "Viewed Product ", "Viewed_Product", "ProductView", "Order"],
+    [
+        *(None, "", "   ", "ProductView", "Order", "Order Complete", "Product Viewed!", 5),
+        *("Viewed-Product", "Viewed  Product", "View edProduct", "Order Completed " * 20),
+        *(["Viewed Product"], {"name": "Viewed Product"}),
+    ],
 )
-def test_names_are_matched_exactly(name: str | None) -> None:
-    """Anything else is no event of Seg's."""
+def test_other_names_are_no_event_of_segs(name: Value) -> None:
+    """One space or underscore stands between words, and nothing else counts as one."""
     assert Translator()({"type": "track", "event": name}, None) == UNMAPPED
+
+
+def test_a_value_that_cannot_be_read_may_cost_the_event() -> None:
+    """Whoever would rather stop such events than send them without a key says so."""
+    event: Event = {"type": "track", "event": "Viewed Product", "properties": {"price": "?"}}
+    with pytest.raises(PoisonError) as caught:
+        Translator(dead_letters=True)(event, None)
+
+    assert caught.value.reason == DeadLetterReason.BAD_NUMBER
+    assert caught.value.detail == "properties.price: expected a number, got text"
+    call = Translator()(event, None)
+    assert isinstance(call, SegCall)
+    assert [it.key for it in call.left_out] == ["Price"]
+
+
+def test_a_tidy_event_leaves_nothing_out() -> None:
+    """It is delivered in either mode."""
+    event: Event = {"type": "track", "event": "Viewed Product", "properties": {"price": 1}}
+
+    assert Translator(dead_letters=True)(event, None) == Translator()(event, None)
 
 
 @pytest.mark.parametrize(
     ("user_id", "anonymous_id", "user"),
-    [("u-1", "a-1", "u-1"), (None, "a-1", "a-1"), ("", "a-1", ""), (None, None, None)],
+    [("u-1", "a-1", "u-1"), (None, "a-1", "a-1"), ("", "a-1", "a-1"), (None, None, None)],
 )
 def test_the_user_is_the_user_id_or_else_the_anonymous_id(
     user_id: str | None, anonymous_id: str | None, user: str | None
@@ -141,7 +217,7 @@ def test_the_event_is_not_changed() -> None:
     event: Event = {
         "type": "track",
         "event": "Order Completed",
-        "timestamp": 0,
+        "timestamp": 1_795_428_672_345,
         "properties": {"products": lines, "orderId": "o", "Id": "x", "total": "5"},
         "context": {"page": {"url": "u"}},
     }
