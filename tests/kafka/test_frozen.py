@@ -16,7 +16,7 @@ from consumer.sandbox import Fault, Sandbox, read_journal
 from tests.kafka.brokers import Real
 from tests.kafka.member import PROTOCOLS
 from tests.kafka.program import eventually, pause
-from tests.kafka.scene import USERS, Scene, Written, options
+from tests.kafka.scene import Scene, options
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,8 +29,9 @@ pytest_plugins = ["tests.kafka_real.fixtures"]
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(120)]
 
 SLOW = Fault(delay_s=0.2)
-ROUNDS = 40
-SESSION_S = {"embedded": 1.5, "real": 6.0}
+ROUNDS = 20
+AWAKE_S = 2.0
+"""A sleeper hears within 0.3 s that it was thrown out."""
 
 
 def left_behind(arrivals: Path) -> dict[str, tuple[int, int]]:
@@ -45,19 +46,16 @@ def left_behind(arrivals: Path) -> dict[str, tuple[int, int]]:
     return {user: (last[user], newest[user]) for user in last if last[user] != newest[user]}
 
 
-def sleeps(scene: Scene, session_s: float, **variables: str) -> None:
-    """Let one of two members sleep for one and a half sessions under load, and wake."""
+def sleeps(scene: Scene, **variables: str) -> None:
+    """Let one of two members stand still under load until the other has done all, and wake."""
     scene.write(ROUNDS)
     programs = [scene.start(**variables) for _ in range(2)]
     scene.wait_for_members()
     eventually(lambda: scene.accepted > scene.calls // 10)
     programs[0].signal(signal.SIGSTOP)
-    pause(1.5 * session_s)
-    later = [f"{user}-{ROUNDS + it}" for it in range(5) for user in range(USERS)]
-    scene.write_these(*(Written("call", f"u-{it.partition('-')[0]}", it) for it in later))
+    eventually(lambda: scene.accepted >= scene.calls, 60)
     programs[0].signal(signal.SIGCONT)
-    pause(0.5)
-    eventually(lambda: scene.accepted >= scene.calls and scene.all_committed(), 60)
+    pause(AWAKE_S)
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
@@ -65,7 +63,9 @@ def test_no_key_is_left_behind(
     embedded: Embedded, topic: str, tmp_path: Path, protocol: str
 ) -> None:
     """Whoever owned the partition meanwhile has sent later calls: the sleeper sends none."""
-    _check(embedded, "embedded", topic, tmp_path, PROTOCOLS[protocol])
+    if protocol == "consumer":
+        pytest.skip("the embedded broker does not tell its session, which is shorter than a lease")
+    _check(embedded, topic, tmp_path, PROTOCOLS[protocol])
 
 
 @pytest.mark.real
@@ -74,15 +74,15 @@ def test_no_key_is_left_behind_on_a_real_broker(
     real_kafka: Kafka, topic: str, tmp_path: Path, protocol: str
 ) -> None:
     """The same on Kafka itself."""
-    _check(Real(real_kafka), "real", topic, tmp_path, PROTOCOLS[protocol])
+    _check(Real(real_kafka), topic, tmp_path, PROTOCOLS[protocol])
 
 
-def _check(broker: Broker, kind: str, topic: str, folder: Path, variables: dict[str, str]) -> None:
+def _check(broker: Broker, topic: str, folder: Path, variables: dict[str, str]) -> None:
     arrivals = folder / "arrivals"
     with Sandbox.start(replace(options(folder, faults=(SLOW,)), arrivals=arrivals)) as sandbox:
         scene = Scene(broker, topic, folder, sandbox)
         try:
-            sleeps(scene, SESSION_S[kind], **variables)
+            sleeps(scene, **variables)
         finally:
             scene.close()
     assert left_behind(arrivals) == {}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import signal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
 from consumer.core.timing import SystemClock
+from consumer.program.app import LEAVE_WITHIN_S
 from consumer.sandbox import Fault, Sandbox, Trouble
 from tests.kafka.conftest import SOAK
 from tests.kafka.member import WEBSITE_ID
@@ -87,6 +88,23 @@ class TestEnd:
         assert code == 0
         assert 0.9 < seconds < 10.0
         assert scene.unfinished_but_committed() == []
+
+    def test_term_is_obeyed_in_time_though_the_brokers_do_not_answer(self, scene: Scene) -> None:
+        """They accept what is sent, and that is all: the last commit has a deadline, too."""
+        scene.write(rounds=2)
+        program = scene.start(SEG_KAFKA__DRAIN_TIMEOUT_S="0.5")
+        eventually(lambda: scene.accepted >= scene.calls)
+        clock = SystemClock()
+        broker = cast("Embedded", scene.broker).broker
+        broker.call("set_rtt", 200_000, -1)
+        start_s = clock.monotonic_s()
+        try:
+            program.signal(signal.SIGTERM)
+            program.wait(30)
+        finally:
+            broker.call("set_rtt", 0, -1)
+
+        assert clock.monotonic_s() - start_s < 0.5 + LEAVE_WITHIN_S + 10.0
 
     def test_a_second_signal_ends_at_once(self, scene: Scene) -> None:
         """The operator does not want to wait, and nothing is lost by it."""

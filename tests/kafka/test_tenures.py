@@ -166,9 +166,7 @@ def test_topic_that_is_made_anew_while_it_is_read_ends_with_a_sentence(
     assert ours.said == [Said("assigned", (0,)), Said("lost", (0,))]
 
 
-@pytest.mark.parametrize(
-    "metadata", [" log-1", with_log(encode(Checkpoint(10, 12, (10,))), "log-1")]
-)
+@pytest.mark.parametrize("text", ["", encode(Checkpoint(10, 12, (10,)))])
 def test_offset_that_was_committed_for_another_log_is_none(
     client: ScriptedClient, text: str
 ) -> None:
