@@ -58,14 +58,11 @@ chart-tools: ready ## Fetch helm, the schema checkers and Prometheus into .tools
 chart-test: chart-tools ## Check the chart, the image, the compose file, the rules and the dashboards.
 	@$(BIN)/python -m pytest tests/chart tests/monitoring
 
-OWN := unshare --net --pid --mount --fork --kill-child --mount-proc
-
 image-test: ready ## Build the image with buildah and run it with runc (needs root).
 	@SEG_TEST_IMAGE=1 $(BIN)/python -m pytest tests/image -rsP
 
 cluster-test: ready ## Walk a release's life on a cluster: KUBECONFIG's, or one of its own (needs root).
-	@$(BIN)/python -m tests.cluster.prepare
-	@$(if $(KUBECONFIG),,$(OWN)) $(BIN)/python -m pytest tests/cluster -x -rsP
+	@$(BIN)/python -m tests.cluster
 
 dashboards: ready ## Make the Grafana dashboards anew.
 	@$(BIN)/python -m deploy.grafana

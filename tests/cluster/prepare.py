@@ -1,4 +1,4 @@
-"""What a cluster of our own is made of; `python -m tests.cluster.prepare` builds it, once.
+"""What a cluster of our own is made of; `python -m tests.cluster` builds it, once.
 
 Kubernetes comes from the Go module proxy (ten minutes on two cores), the images from buildah. The
 rest is Debian's: etcd-server containerd runc buildah mmdebstrap containernetworking-plugins
@@ -14,7 +14,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from tests.chart.tools import ROOT, helm
+from tests.chart.tools import ROOT
 from tests.image import engine
 from tests.kafka_real.artifacts import KafkaUnavailableError, class_path
 
@@ -44,19 +44,24 @@ func main() { c := make(chan os.Signal, 1); signal.Notify(c, syscall.SIGTERM); <
 
 
 def missing() -> str | None:
-    """Return in a sentence what this machine lacks for a cluster of its own; None if nothing."""
+    """Return in a sentence what this machine lacks for the walk; None if nothing."""
+    if "KUBECONFIG" in os.environ:
+        given = [name for name in ("CLUSTER_ADDRESS", "CLUSTER_IMAGE") if name not in os.environ]
+        return f"with KUBECONFIG needs {' and '.join(given)}, too" if given else _no_kafka()
     absent = [name for name in NEEDED if shutil.which(name) is None]
+    if not Path("/usr/lib/cni/bridge").exists():
+        absent.append("containernetworking-plugins")
     if absent:
         return f"needs a KUBECONFIG, or for a cluster of its own {', '.join(absent)}"
-    if not Path("/usr/lib/cni/bridge").exists():
-        return (
-            "needs a KUBECONFIG, or for a cluster of its own Debian's containernetworking-plugins"
-        )
+    return engine.missing() or _no_kafka()
+
+
+def _no_kafka() -> str | None:
     try:
         class_path()
     except KafkaUnavailableError as error:
         return str(error)
-    return engine.missing()
+    return None
 
 
 def kubernetes() -> None:
@@ -100,12 +105,3 @@ def images() -> None:
     for tag, target in zip((PAUSE, engine.TAG), IMAGES.values(), strict=True):
         target.unlink(missing_ok=True)
         engine.buildah("push", tag, f"docker-archive:{target}:{tag}")
-
-
-if __name__ == "__main__":
-    if (reason := missing()) is None:
-        helm()
-        kubernetes()
-        images()
-    else:
-        print(reason)  # noqa: T201 - the tests say it again

@@ -33,7 +33,7 @@ from tests.soak.verdict import Verdict
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-NAMESPACE = "shop"
+NAMESPACE = "seg-consumer-test"
 LIMIT_S = 180.0
 EVENTS_PER_S = 40
 PARTITIONS = 4
@@ -157,7 +157,7 @@ class World:
             query, client = server.recvfrom(512)
             name = re.sub(rb"[\x00-\x1f]", b".", query[13:]).split(b".\x00")[0].decode("latin-1")
             end = query.index(b"\0", 12) + 5
-            found = re.match(r"([\w-]+)\.shop\.svc\.cluster\.local", name)
+            found = re.match(rf"([\w-]+)\.{NAMESPACE}\.svc\.cluster\.local", name)
             ready = "{.items[*].endpoints[?(@.conditions.ready==true)].addresses[*]}"
             pods = ""
             if found and query[end - 3] == 1:  # A, not AAAA
