@@ -287,7 +287,14 @@ class FakeSender:
         """How many requests are under way."""
         return len(self._under_way)
 
-    def send(self, token: object, body: bytes, idempotency_key: str) -> None:
+    def send(
+        self,
+        token: object,
+        body: bytes,
+        idempotency_key: str,
+        *,
+        fresh: bool = False,  # noqa: ARG002 - there are no connections
+    ) -> None:
         """Start a POST."""
         request = Request(token, body, idempotency_key)
         self.requests.append(request)

@@ -27,10 +27,13 @@ from consumer.observe.metrics import Tally
 from consumer.program.wiring import LANE_OF
 from consumer.seg.breaker import Breaker
 from consumer.seg.delivery import Delivery
+from consumer.seg.dispatch import Dispatch, Limits
+from consumer.seg.judge import Judge
 from consumer.seg.limiter import Concurrency
 from consumer.seg.outbox import Batching, Outbox
 from consumer.seg.rate import Rate
 from consumer.seg.retry import RetryPolicy
+from consumer.seg.weather import Weather
 from consumer.translate import Translator
 from tests.fakes import P0, FakeClock, FakeDeadLetters, FakeSender, FakeSource
 
@@ -79,19 +82,17 @@ class Member:
         self.letters = FakeDeadLetters()
         chance, log = random.Random(1), silent_log()  # noqa: S311 - jitter, not a secret
         self.lanes = Lanes()
-        self.delivery = Delivery(
-            lanes=self.lanes,
-            outbox=Outbox(self.lanes, setup.batching),
-            sender=self.seg,
-            breaker=Breaker(POLICY, PROBE_S, chance),
-            concurrency=Concurrency(setup.requests, setup.requests),
-            rate=Rate(None, clock.monotonic_s()),
-            policy=POLICY,
-            arrays=setup.batching is not None,
-            observer=self.tally,
-            clock=clock,
-            random=chance,
+        weather = Weather(clock.monotonic_s())
+        outbox = Outbox(self.lanes, setup.batching)
+        breaker = Breaker(POLICY, PROBE_S, weather, chance)
+        limits = Limits(
+            Concurrency(setup.requests, setup.requests, weather.unanswered),
+            Rate(None, weather.throttled, clock.monotonic_s()),
         )
+        arrays = setup.batching is not None
+        self.dispatch = Dispatch(outbox, self.seg, breaker, limits, arrays=arrays)
+        judge = Judge(weather, breaker, outbox, POLICY, chance)
+        self.delivery = Delivery(self.lanes, self.dispatch, judge, self.tally, clock)
         self.assignment = Assignment(self.source, LEASE_S, self.tally, clock)
         backpressure = Backpressure(self.source, setup.bounds)
         letters = Letters(

@@ -140,6 +140,19 @@ class Lanes:
                 task = task.next
         return taken
 
+    def take_behind(self, task: Task) -> Task | None:
+        """Take the call behind *task*, which was taken; None where there is none in its lane.
+
+        It too must be given back to `settle`, after *task*.
+        """
+        behind = task.next
+        if behind is None or behind.taken:
+            return None
+        task.lane.waiting -= 1
+        task.lane.waiting_bytes -= len(behind.call.body)
+        behind.taken = True
+        return behind
+
     def settle(self, task: Task, now_s: float) -> None:
         """Note that *task*, which was taken, is done: its lane's next may go."""
         lane = task.lane

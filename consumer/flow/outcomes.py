@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from consumer.core.model import DeadLetter
 from consumer.observe.counting import add
+from consumer.seg.ports import Delivered, Ignored
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -59,18 +60,17 @@ class Outcomes:
 
     def _settle(self, settled: list[Settled], now_ms: float) -> None:
         """Finish what Seg took or does not support; bury what it rejects."""
-        for tasks, dead, ignored, detail, status, attempts in settled:
-            if dead is not None:
-                for task in tasks:
-                    letter = DeadLetter(task.record, dead, detail, attempts, status)
-                    self._letters.rejected(letter)
-                continue
-            self._letters.taken(len(tasks))
-            if ignored is None:
-                self._delivered(tasks, now_ms)
-                continue
-            for task in tasks:
-                self.ignore(task.record, ignored)
+        for end in settled:
+            if isinstance(end, Delivered):
+                self._letters.taken(len(end.tasks))
+                self._delivered(end.tasks, now_ms)
+            elif isinstance(end, Ignored):
+                self._letters.taken(1)
+                self.ignore(end.task.record, end.reason)
+            else:
+                task, reason, detail, status, attempts = end
+                letter = DeadLetter(task.record, reason, detail, attempts, status)
+                self._letters.rejected(letter)
         for letter in self._letters.stored():
             if self._assignment.finish(letter.record):
                 add(self._tally.records_dead_lettered, letter.reason)

@@ -29,6 +29,17 @@ METRICS_TYPE = "text/plain; version=1.0.0; charset=utf-8"
 JSON_TYPE = "application/json"
 
 
+class LastFailure(NamedTuple):
+    """A request that Seg did not take, for people."""
+
+    reason: str
+    detail: str
+    look_at: str | None
+    """The setting that may be at fault."""
+    at_s: float
+    """Monotonic."""
+
+
 class Status(NamedTuple):
     """The loop's state at the end of a turn."""
 
@@ -42,6 +53,8 @@ class Status(NamedTuple):
     """What consumption is paused for; None while nothing is away."""
     detail: str
     """More of that, for people."""
+    last_failure: LastFailure | None = None
+    """The last request that Seg did not take; None where there was none."""
 
 
 class Health:
@@ -68,6 +81,18 @@ class Health:
             "assigned_partitions": status.assigned,
             "waits_for": status.waits_for,
             "detail": status.detail or None,
+            "last_failure": self._last_failure(),
+        }
+
+    def _last_failure(self) -> dict[str, object] | None:
+        failure = self.status.last_failure
+        if failure is None:
+            return None
+        return {
+            "reason": failure.reason,
+            "detail": failure.detail,
+            "look_at": failure.look_at,
+            "seconds_ago": round(self._clock.monotonic_s() - failure.at_s, 1),
         }
 
 

@@ -108,7 +108,11 @@ class Tally:
         "key",
     )
     request_attempts: Labelled = _labelled(
-        C, "Requests to Seg that were answered or broke, by class.", "Outcomes", "class"
+        C,
+        "Requests to Seg that were answered or broke, by class and cause.",
+        "Outcomes",
+        "class",
+        "cause",
     )
     request_seconds: Histogram = _histogram("From a request's start to its end.", "Latency")
     batch_calls: Histogram = _histogram("Calls in one request.", "Throughput", SIZES)
@@ -185,14 +189,18 @@ class Tally:
         G, "Always 1; the versions are its labels.", "Headline", "version", "python", "librdkafka"
     )
 
-    def answered(self, answers: Sequence[tuple[str, int, float]]) -> None:
-        """Note what requests meant, how many calls they had, and their seconds (for `seg`)."""
+    def answered(self, answers: Sequence[tuple[tuple[str, str], int, float]]) -> None:
+        """Note what requests met, how many calls they had, and their seconds (for `seg`)."""
         if answers:
-            kinds, calls, seconds = zip(*answers, strict=True)
-            for kind in set(kinds):
-                add(self.request_attempts, kind, times=kinds.count(kind))
+            labels, calls, seconds = zip(*answers, strict=True)
+            for label in set(labels):
+                add(self.request_attempts, *label, times=labels.count(label))
             self.request_seconds.observe_all(seconds)
             self.batch_calls.observe_all(calls)
+
+    def resent(self, times: int) -> None:
+        """Note requests that the HTTP client sent again by itself (for `seg.delivery`)."""
+        add(self.request_attempts, "transient", "reset", times=times)
 
     def retried(self, calls: int) -> None:
         """Note that *calls* calls will be tried again (for `seg.delivery`)."""

@@ -14,7 +14,7 @@ from consumer.kafka.config import lease_s
 from consumer.kafka.start import check_start, group_session_s
 from consumer.observe import logs
 from consumer.observe.exposition import Metrics
-from consumer.observe.health import Health, HealthServer, Status
+from consumer.observe.health import Health, HealthServer, LastFailure, Status
 from consumer.observe.metrics import Tally
 from consumer.program import gauges
 from consumer.program.signals import Signals
@@ -72,6 +72,7 @@ class App:
         self._published_s = 0.0
         self._lag_s = 0.0
         self._waits_for: str | None = None
+        self._failures_told = 0
         self._joins = False
         self._stopping = False
 
@@ -158,7 +159,27 @@ class App:
             assigned=len(tenures),
             waits_for=parts.pipeline.waits_for,
             detail=parts.pipeline.detail,
+            last_failure=self._last_failure(now_s),
         )
+
+    def _last_failure(self, now_s: float) -> LastFailure | None:
+        """Return the last request that Seg did not take; write a line where it is a new one."""
+        delivery = self._parts.gauged.delivery
+        failure = delivery.last_failure
+        if failure is None:
+            return None
+        if delivery.failures != self._failures_told:
+            self._failures_told = delivery.failures
+            next_s = failure.next_try_s
+            self._log.warning(
+                "seg_failing",
+                reason=failure.cause,
+                detail=failure.detail,
+                look_at=failure.look_at,
+                failures=delivery.failures,
+                next_try_in_s=None if next_s is None else round(max(0.0, next_s - now_s), 1),
+            )
+        return LastFailure(failure.cause, failure.detail, failure.look_at, failure.at_s)
 
     def _tell(self, waits_for: str | None) -> None:
         """Write the one line that says why consumption stopped, or that it goes on."""

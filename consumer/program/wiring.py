@@ -28,10 +28,13 @@ from consumer.program.reading import (
 from consumer.seg.breaker import Breaker
 from consumer.seg.client import Client, ClientOptions
 from consumer.seg.delivery import Delivery
+from consumer.seg.dispatch import Dispatch, Limits
+from consumer.seg.judge import Judge
 from consumer.seg.limiter import Concurrency
 from consumer.seg.outbox import Batching, Outbox
 from consumer.seg.rate import Rate
 from consumer.seg.retry import RetryPolicy
+from consumer.seg.weather import Weather
 from consumer.settings.kinds import is_this_machine
 from consumer.translate import KEYS
 
@@ -185,19 +188,16 @@ def _delivery(
         max_age_s=settings.batch_max_age_s,
     )
     arrays = settings.mode == "batch"
-    return Delivery(
-        lanes=lanes,
-        outbox=Outbox(lanes, batching if arrays else None),
-        sender=client,
-        breaker=Breaker(policy, settings.probe_interval_s, random),
-        concurrency=Concurrency(settings.min_in_flight, settings.max_in_flight),
-        rate=Rate(settings.max_requests_per_second, clock.monotonic_s()),
-        policy=policy,
-        arrays=arrays,
-        observer=tally,
-        clock=clock,
-        random=random,
+    weather = Weather(clock.monotonic_s())
+    outbox = Outbox(lanes, batching if arrays else None)
+    breaker = Breaker(policy, settings.probe_interval_s, weather, random)
+    limits = Limits(
+        Concurrency(settings.min_in_flight, settings.max_in_flight, weather.unanswered),
+        Rate(settings.max_requests_per_second, weather.throttled, clock.monotonic_s()),
     )
+    dispatch = Dispatch(outbox, client, breaker, limits, arrays=arrays)
+    judge = Judge(weather, breaker, outbox, policy, random)
+    return Delivery(lanes, dispatch, judge, tally, clock)
 
 
 def client_options(settings: DeliverySettings) -> ClientOptions:

@@ -32,8 +32,27 @@ class AnswerClass(StrEnum):
     TRANSIENT = "transient"
 
 
+class Cause(StrEnum):
+    """Why no answer of Seg's came; of the attempts metric's second label."""
+
+    __hash__ = str.__hash__
+
+    TIMEOUT = "timeout"
+    DNS = "dns"
+    REFUSED = "refused"
+    """Nobody listens, or no way leads there."""
+    TLS = "tls"
+    RESET = "reset"
+    """The connection broke before an answer had come."""
+    PROXY = "proxy"
+    """A proxy answered in Seg's place."""
+    WEB_PAGE = "web_page"
+    """A 2xx with a page for people: a sign-in page, or another's server."""
+    OTHER = "other"
+
+
 class Answer(NamedTuple):
-    """What came back for one request; `status` is None where no whole answer came."""
+    """What came back for one request; `status` is None where no answer came."""
 
     status: int | None
     detail: str
@@ -41,6 +60,10 @@ class Answer(NamedTuple):
     retry_after_s: float | None
     seconds: float
     """From when it was sent to when its answer was taken in, our own loop's delays included."""
+    cause: Cause | None = None
+    """Why this is no answer of Seg's; None where it is one."""
+    resent: int = 0
+    """How often the client sent it again by itself, for a connection had just been closed."""
 
 
 NOT_SENT = Answer(None, "not sent: its time was over before it left", None, 0.0)
@@ -50,7 +73,7 @@ STOOD_STILL = Answer(None, "no answer: this process stood still meanwhile", None
 """Stands for the answer to a request that was given up because nobody was there to take it."""
 
 STATUSES: dict[int, AnswerClass] = {
-    **dict.fromkeys((200, 201, 202, 204), AnswerClass.DELIVERED),
+    200: AnswerClass.DELIVERED,
     501: AnswerClass.UNSUPPORTED,
     **dict.fromkeys((401, 403, 407), AnswerClass.UNAUTHORISED),
     **dict.fromkeys((404, 405, 410), AnswerClass.MISROUTED),
@@ -62,25 +85,68 @@ TOO_MANY_REQUESTS = 429
 THROTTLED = frozenset({TOO_MANY_REQUESTS, 503})
 """The statuses by which a server asks for fewer requests."""
 
+_LOOK_AT_BY_CAUSE = {
+    Cause.TIMEOUT: "SEG_DELIVERY__TIMEOUT_S",
+    Cause.DNS: "SEG_DELIVERY__ENDPOINT",
+    Cause.REFUSED: "SEG_DELIVERY__ENDPOINT",
+    Cause.TLS: "SEG_DELIVERY__CA_FILE",
+    Cause.PROXY: "SEG_DELIVERY__PROXY",
+}
+
 _EMAIL = re.compile(r"[^\s\"'<>(),;:]*@[^\s\"'<>(),;]+")
 
 
 def classify(status: int | None) -> AnswerClass:
     """Return the class of an answer with *status*; None is an answer that never came whole.
 
-    An answer outside HTTP's own ranges (1xx as the last word, 2xx that Seg never documented)
-    is no proof that the call was taken, and the call is not at fault: transient.
+    An answer outside HTTP's own ranges (1xx as the last word) is no proof that the call was taken,
+    and the call is not at fault: transient.
     """
     if status is None:
         return AnswerClass.TRANSIENT
     known = STATUSES.get(status)
     if known is not None:
         return known
-    if 300 <= status < 400:  # noqa: PLR2004 - HTTP's ranges, RFC 9110 section 15
+    if 200 <= status < 300:  # noqa: PLR2004 - HTTP's ranges, RFC 9110 section 15
+        return AnswerClass.DELIVERED
+    if 300 <= status < 400:  # noqa: PLR2004 - likewise
         return AnswerClass.MISROUTED
     if 400 <= status < 500:  # noqa: PLR2004 - likewise
         return AnswerClass.REJECTED
     return AnswerClass.TRANSIENT
+
+
+def class_of(answer: Answer) -> AnswerClass:
+    """Return the class of *answer*: by its status, unless a web page came in Seg's place."""
+    return AnswerClass.MISROUTED if answer.cause is Cause.WEB_PAGE else classify(answer.status)
+
+
+def cause_of(answer: Answer) -> str:
+    """Return what it was, more closely than its class: the attempts metric's second label."""
+    if answer.cause is not None:
+        return answer.cause
+    status = answer.status
+    if status is None:
+        return Cause.OTHER
+    return str(status) if status in THROTTLED else f"{status // 100}xx"
+
+
+def look_at(answer: Answer) -> str | None:
+    """Return the setting to look at after an answer that is no good; None where it is Seg's."""
+    if answer.cause in _LOOK_AT_BY_CAUSE:
+        return _LOOK_AT_BY_CAUSE[answer.cause]
+    kind = class_of(answer)
+    if kind is AnswerClass.UNAUTHORISED:
+        return "SEG_DELIVERY__WEBSITE_ID"
+    if kind is AnswerClass.MISROUTED:
+        return "SEG_DELIVERY__ENDPOINT"
+    return "SEG_DELIVERY__MAX_REQUESTS_PER_SECOND" if answer.status == TOO_MANY_REQUESTS else None
+
+
+def is_web_page(body: bytes) -> bool:
+    """Tell whether *body* begins as an HTML page, whatever its content type says."""
+    begin = body.lstrip(b"\xef\xbb\xbf \t\r\n")[:14].lower()
+    return begin.startswith((b"<!doctype html", b"<html"))
 
 
 def detail_of(status: int, body: bytes) -> str:

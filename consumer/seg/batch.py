@@ -15,6 +15,9 @@ each lane holds without any further care. A call is judged by an answer to itsel
 inference: a receiver that takes no more than three calls an array, or so many bytes, rejects
 arrays in which nobody is guilty. Each guilty call among m costs at most log2 m halvings (rounded
 up), one request of its own and one for what stood behind it.
+
+A call that fails although nobody else can be asked (one lane, nothing beside it) is proved: the
+call behind it joins the batch and goes next. If Seg takes that one, the first was at fault.
 """
 
 from __future__ import annotations
@@ -25,6 +28,28 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from consumer.core.lanes import Task
+    from consumer.seg.answers import Answer
+    from consumer.seg.weather import Mark
+
+
+class Row:
+    """The failures in a row of one request: they speak of its calls, and of no others."""
+
+    __slots__ = ("answer", "chance", "failures", "lone", "mark", "refused")
+
+    def __init__(self) -> None:
+        self.failures = 0
+        """How many there were, or since it was last put to the proof."""
+        self.lone = 0
+        """How many of them speak of these calls, for others were taken meanwhile."""
+        self.chance = 1.0
+        """How probable those are for calls like all others."""
+        self.mark: Mark | None = None
+        """The weather's count at the last failure; None before the first."""
+        self.answer: Answer | None = None
+        """The last failure."""
+        self.refused = False
+        """It blames our setting."""
 
 
 class Batch:
@@ -37,10 +62,10 @@ class Batch:
         "_tasks",
         "attempts",
         "calls",
-        "failed_alone",
         "failing_since_s",
         "failures",
-        "successes_seen",
+        "proving",
+        "row",
     )
 
     def __init__(self, tasks: list[Task]) -> None:
@@ -53,13 +78,13 @@ class Batch:
         self.attempts = 0
         """How many requests were sent for it."""
         self.failures = 0
-        """Transient failures in a row."""
+        """Those in a row that Seg neither took nor judged."""
         self.failing_since_s: float | None = None
-        """When that row began, monotonic; None while it does not fail."""
-        self.failed_alone = 0
-        """Those of them between which Seg took the calls of others."""
-        self.successes_seen = 0
-        """The count of Seg's successes at its last failure, or when it was sent first."""
+        """When Seg began to fail it, monotonic; None while it does not."""
+        self.row: Row | None = None
+        """What speaks against the calls of the request; None where nothing has failed."""
+        self.proving = False
+        """The request is of the call *behind* the one that fails."""
 
     @property
     def done(self) -> bool:
@@ -72,12 +97,18 @@ class Batch:
         self._start = self._end
         if self._end == len(self._tasks):
             return calls  # nothing is left
+        self.judged()
         if self._guilty_before is None or self._start >= self._guilty_before:
             self._guilty_before = None
             self._aim(len(self._tasks))
         else:
             self._halve(self._guilty_before)
         return calls
+
+    def judged(self) -> None:
+        """Note that Seg is well: what failed before it was not for these calls."""
+        self.failures = 0
+        self.failing_since_s = None
 
     def rejected(self) -> Task | None:
         """Note that Seg rejects the request; return the guilty call where it stood alone.
@@ -88,10 +119,40 @@ class Batch:
             self._guilty_before = self._end
             self._halve(self._end)
             return None
+        return self.set_aside()
+
+    def set_aside(self) -> Task:
+        """Take out the first call, which is at fault."""
         guilty = self._tasks[self._start]
+        self.failures = 0  # what stands behind it has failed for as long, though not alone
         self._guilty_before = None
-        self._start = self._end
+        self._start += 1
         self._aim(len(self._tasks))
+        return guilty
+
+    @property
+    def behind(self) -> Task | None:
+        """The call behind the one that the request is of."""
+        return self._tasks[self._end] if self._end < len(self._tasks) else None
+
+    def join(self, task: Task) -> None:
+        """Let *task*, the next of its lane, come behind the others."""
+        self._tasks = [*self._tasks, task]
+
+    def prove(self) -> None:
+        """Let the next request be of the call behind: does Seg take that one?"""
+        self.proving = True
+        self.calls = self._tasks[self._end : self._end + 1]
+
+    def unprove(self) -> None:
+        """Go back to the call that fails: Seg does not take the one behind it either."""
+        self.proving = False
+        self.calls = self._tasks[self._start : self._end]
+
+    def proved(self) -> Task:
+        """Return the call that failed: it is at fault. The request is of the one behind alone."""
+        guilty = self.set_aside()
+        self._aim(self._start + 1)
         return guilty
 
     def drop_closed(self) -> list[Task]:
@@ -99,6 +160,7 @@ class Batch:
         rest = self._tasks[self._start :]
         dropped = [task for task in rest if task.record.tenure.closed]
         if dropped:
+            self.proving = False
             self._tasks = [task for task in rest if not task.record.tenure.closed]
             self._start = 0
             self._guilty_before = None
@@ -112,6 +174,8 @@ class Batch:
         """Let the next request be of the calls up to *end*."""
         self._end = end
         self.calls = self._tasks[self._start : end]
+        self.proving = False
+        self.row = None
 
     def idempotency_key(self) -> str:
         """Return the key by which a receiver knows this request again, on every attempt.

@@ -15,16 +15,20 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from consumer.seg.weather import BOUND
+
 if TYPE_CHECKING:
     from random import Random
 
     from consumer.seg.retry import RetryPolicy
+    from consumer.seg.weather import Weather
 
 FAILURES_TO_OPEN = 10
 """Failures of Seg in a row, with no success between them, that count as an outage.
 
 As many as were under way when the row began, if that is more: errors come faster than answers,
-so of many requests that were sent together the failures return first.
+so of many requests that were sent together the failures return first. And as many as are no
+chance in the weather that the row began in: a Seg that fails half of all requests is not away.
 """
 
 
@@ -50,10 +54,13 @@ class OpenReason(StrEnum):
 class Breaker:
     """One destination's breaker; times are monotonic seconds."""
 
-    def __init__(self, policy: RetryPolicy, probe_interval_s: float, random: Random) -> None:
+    def __init__(
+        self, policy: RetryPolicy, probe_interval_s: float, weather: Weather, random: Random
+    ) -> None:
         # A probe harms nobody: an outage that is over is noticed as fast as a corrected key.
         self._policy = policy._replace(max_s=min(policy.max_s, probe_interval_s))
         self._probe_interval_s = probe_interval_s
+        self._weather = weather
         self._random = random
         self._failures = 0  # in a row
         self._failures_to_open = FAILURES_TO_OPEN
@@ -99,7 +106,7 @@ class Breaker:
         The wait of an opening honours *retry_after_s*.
         """
         if not self._failures:
-            self._failures_to_open = max(FAILURES_TO_OPEN, in_flight)
+            self._failures_to_open = max(FAILURES_TO_OPEN, in_flight, self._weather.row(BOUND))
         self._failures += 1
         if self.state is BreakerState.HALF_OPEN or (
             self.state is BreakerState.CLOSED and self._failures >= self._failures_to_open
@@ -108,9 +115,21 @@ class Breaker:
             wait_s = self._policy.wait_s(self._openings, retry_after_s, self._random)
             self._open(OpenReason.OUTAGE, detail, now_s + wait_s)
 
-    def refused(self, reason: OpenReason, now_s: float, detail: str) -> None:
-        """Note an answer that blames our settings, not the call and not Seg."""
-        self._open(reason, detail, now_s + self._probe_interval_s)
+    def refused(
+        self, reason: OpenReason, now_s: float, detail: str, *, doubtful: bool = False
+    ) -> None:
+        """Note an answer that blames our settings, not the call and not Seg.
+
+        It is *doubtful* while Seg takes other calls: then the probe goes at once.
+        """
+        first = self.state is BreakerState.CLOSED
+        wait_s = 0.0 if doubtful and first else self._probe_interval_s
+        self._open(reason, detail, now_s + wait_s)
+
+    def prove(self, now_s: float) -> None:
+        """Let the next probe go at once: it is to tell a bad call from a bad Seg."""
+        if self.probe_at_s is not None:
+            self.probe_at_s = now_s
 
     def storm(self, detail: str) -> None:
         """Stop until the operator has decided: too much would be dead-lettered."""

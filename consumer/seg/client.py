@@ -1,7 +1,12 @@
 """Many HTTP requests at once on one thread, by libcurl.
 
 TLS is verified, redirects are never followed (they would carry the key elsewhere), and no more
-than `ANSWER_BYTES` of an answer are read.
+than `ANSWER_BYTES` of an answer are read. It speaks HTTP/1.1: HTTP/2, which libcurl would
+negotiate, costs more CPU a call.
+
+A connection leads to one server, however sick that is, and to the address that DNS had when it was
+made. So it lives for `LIFETIME_S`; what failed before goes over a fresh one; and on a failure all
+that are open are given up, at most every `RENEW_S`.
 """
 
 from __future__ import annotations
@@ -13,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pycurl
 
-from consumer.seg.answers import NOT_SENT, STOOD_STILL, Answer, detail_of
+from consumer.seg.answers import NOT_SENT, STOOD_STILL, Answer, Cause, detail_of, is_web_page
 from consumer.seg.pools import Pools
 
 if TYPE_CHECKING:
@@ -29,7 +34,28 @@ STOOD_STILL_S = 2.0
 CONTINUE_ABOVE_BYTES = 500_000
 """Well below the size from which libcurl asks before it sends a body, 1 MiB. Each header costs."""
 
+LIFETIME_S = 300.0
+"""How old a connection may be, give or take a fifth: they are not all made anew at once."""
+FRESH_EVERY_S = 0.01
+"""A fresh connection costs a handshake: in bad weather not every retry gets one."""
+RENEW_S = 30.0
+
 _SUCCESS = range(200, 300)
+_FAILED = range(500, 600)
+_REFUSED_BY_PROXY = frozenset({403, 407})
+_CAUSES = {
+    pycurl.E_OPERATION_TIMEDOUT: Cause.TIMEOUT,
+    pycurl.E_COULDNT_RESOLVE_HOST: Cause.DNS,
+    pycurl.E_COULDNT_RESOLVE_PROXY: Cause.DNS,
+    pycurl.E_COULDNT_CONNECT: Cause.REFUSED,
+    pycurl.E_SSL_CONNECT_ERROR: Cause.TLS,
+    pycurl.E_PEER_FAILED_VERIFICATION: Cause.TLS,
+    pycurl.E_SSL_CACERT_BADFILE: Cause.TLS,
+    pycurl.E_SEND_ERROR: Cause.RESET,
+    pycurl.E_RECV_ERROR: Cause.RESET,
+    pycurl.E_GOT_NOTHING: Cause.RESET,
+    pycurl.E_PARTIAL_FILE: Cause.RESET,
+}
 _new = tuple.__new__  # half the time of a named tuple's own, and one is made for each request
 
 
@@ -64,22 +90,30 @@ class Client:
         self._polled_s = clock.monotonic_s()
         self.send_until_s = inf
         """No request goes out after this time, by `Clock.boottime_s`, also one that was started."""
+        self._head_bytes = _head_bytes(options)
+        self._made = 0  # handles
+        self._fresh_s = self._renewed_s = -RENEW_S  # when the last was; monotonic
 
     @property
     def in_flight(self) -> int:
         """How many requests are under way."""
         return len(self._busy)
 
-    def send(self, token: object, body: bytes, idempotency_key: str) -> None:
+    def send(
+        self, token: object, body: bytes, idempotency_key: str, *, fresh: bool = False
+    ) -> None:
         """Start one POST of *body*; its answer comes out of a later `poll` with *token*."""
-        transfer = self._idle.pop() if self._idle else _Transfer(self._options, self._pools)
+        transfer = self._idle.pop() if self._idle else self._new()
         curl = transfer.curl
+        if fresh or transfer.fresh:
+            self._set_fresh(transfer, wanted=fresh)
         transfer.token = token
         curl.setopt(pycurl.POSTFIELDS, body)
         headers = [*self._headers, f"Idempotency-Key: {idempotency_key}"]
         if len(body) > CONTINUE_ABOVE_BYTES:
             headers.append("Expect:")  # no "100-continue": it would cost a round trip
         curl.setopt(pycurl.HTTPHEADER, headers)
+        transfer.size_bytes = self._head_bytes + len(body)
         self._busy[curl] = transfer
         self._fresh.add(transfer)
         transfer.sent_s = self._clock.monotonic_s()
@@ -125,15 +159,15 @@ class Client:
             for curl in succeeded:
                 transfer = self._busy.pop(curl)
                 answer = _answer(curl, transfer.body, now_s - transfer.sent_s)
-                answers.append(self._released(transfer, answer))
+                answers.append(self._released(transfer, answer, now_s))
             for curl, number, text in failed:
                 transfer = self._busy.pop(curl)
                 if stood_still:
-                    answers.append((self._released(transfer, STOOD_STILL)[0], STOOD_STILL))
+                    answers.append((self._released(transfer, STOOD_STILL, 0.0)[0], STOOD_STILL))
                     continue
                 seconds = now_s - transfer.sent_s
                 answer = _failure(curl, transfer.body, seconds, number, text)
-                answers.append(self._released(transfer, answer))
+                answers.append(self._released(transfer, answer, now_s))
 
     def _withdraw_late(self) -> None:
         """Take out what has not left, when its time is over: before libcurl gets to send it.
@@ -146,30 +180,80 @@ class Client:
             # libcurl sets this time when a request begins to go out.
             if transfer in self._fresh or not transfer.curl.getinfo(pycurl.PRETRANSFER_TIME):
                 del self._busy[transfer.curl]
-                self._withdrawn.append(self._released(transfer, NOT_SENT)[0])
+                self._withdrawn.append(self._released(transfer, NOT_SENT, 0.0)[0])
 
-    def _released(self, transfer: _Transfer, answer: Answer) -> tuple[object, Answer]:
+    def _released(self, transfer: _Transfer, answer: Answer, now_s: float) -> tuple[object, Answer]:
         """Put *transfer* with the idle ones; return its token and what to tell of *answer*."""
         transfer.pool.remove(transfer.curl)
+        if transfer.opened:
+            answer = answer._replace(resent=transfer.resent())
+            transfer.opened.clear()
         token, transfer.token = transfer.token, None
         transfer.body.clear()
-        self._idle.append(transfer)
-        if answer.detail:  # Seg may quote the key, and this is told to people
+        if transfer.pool.retired:
+            transfer.curl.close()
+        else:
+            self._idle.append(transfer)
+        if answer.detail:
+            if answer.cause is not None or answer.status in _FAILED:
+                self._renew(now_s)
+            # Seg may quote the key, and this is told to people.
             answer = answer._replace(detail=self._key.sub("<key>", answer.detail))
         return token, answer
+
+    def _new(self) -> _Transfer:
+        return _Transfer(self._options, self._pools, self._next_lifetime_s())
+
+    def _next_lifetime_s(self) -> float:
+        """Return how old a connection may be: spread evenly, by multiples of the golden ratio."""
+        self._made += 1
+        return LIFETIME_S * (0.8 + 0.4 * (self._made * 0.618034 % 1.0))
+
+    def _set_fresh(self, transfer: _Transfer, *, wanted: bool) -> None:
+        """Let the next request of *transfer* go over a new connection, or over any again."""
+        now_s = self._clock.monotonic_s()
+        transfer.fresh = wanted and now_s - self._fresh_s >= FRESH_EVERY_S
+        if transfer.fresh:
+            self._fresh_s = now_s
+        transfer.curl.setopt(pycurl.FRESH_CONNECT, int(transfer.fresh))
+
+    def _renew(self, now_s: float) -> None:
+        """Give up all connections as they come free: one has led to a failure."""
+        if now_s - self._renewed_s < RENEW_S:
+            return
+        self._renewed_s = now_s
+        self._pools.retire()
+        for transfer in self._idle:
+            transfer.curl.close()
+        self._idle.clear()
 
 
 class _Transfer:
     """One easy handle, kept and used again: with it stay its connection and its options."""
 
-    __slots__ = ("body", "curl", "pool", "sent_s", "token")
+    __slots__ = ("body", "curl", "fresh", "opened", "pool", "sent_s", "size_bytes", "token")
 
-    def __init__(self, options: ClientOptions, pools: Pools) -> None:
+    def __init__(self, options: ClientOptions, pools: Pools, lifetime_s: float) -> None:
         self.token: object = None
         self.body: list[bytes] = []
         self.sent_s = 0.0  # monotonic
+        self.size_bytes = 0
+        """About what the request has, head and body."""
+        self.fresh = False
+        """It goes over a new connection."""
+        self.opened: list[int] = []
+        """The connections that were made for the request under way."""
         self.curl = _handle(options, self.body)
-        self.pool = pools.join(self.curl)
+        self.curl.setopt(pycurl.MAXLIFETIME_CONN, round(lifetime_s))
+        self.pool = pools.join(self.curl, self.opened)
+
+    def resent(self) -> int:
+        """Return how often libcurl sent the request again by itself.
+
+        It does so where a connection turns out to be closed before a byte of the answer has come.
+        """
+        sent_bytes = int(self.curl.getinfo(pycurl.REQUEST_SIZE))
+        return max(0, round(sent_bytes / self.size_bytes) - 1)
 
 
 def _handle(options: ClientOptions, body: list[bytes]) -> pycurl.Curl:
@@ -183,6 +267,7 @@ def _handle(options: ClientOptions, body: list[bytes]) -> pycurl.Curl:
     curl.setopt(pycurl.CONNECTTIMEOUT_MS, round(options.connect_timeout_s * 1000))
     curl.setopt(pycurl.TIMEOUT_MS, round(options.timeout_s * 1000))
     curl.setopt(pycurl.FOLLOWLOCATION, 0)
+    curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
     curl.setopt(pycurl.SSL_VERIFYPEER, 1)
     curl.setopt(pycurl.SSL_VERIFYHOST, 2)
     curl.setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
@@ -235,10 +320,21 @@ def _headers(options: ClientOptions) -> list[str]:
     ]
 
 
+def _head_bytes(options: ClientOptions) -> int:
+    """Return about how long the head of a request is, bytes."""
+    host_and_path = options.endpoint.partition("://")[2]
+    own = ["POST  HTTP/1.1", "Host: ", "User-Agent: ", "Content-Length: 1000", "Idempotency-Key: "]
+    lines = [*own, *_headers(options), "", options.user_agent, host_and_path, "-" * 36]
+    return sum(len(line) + 2 for line in lines)
+
+
 def _answer(curl: pycurl.Curl, body: list[bytes], seconds: float) -> Answer:
     status = int(curl.getinfo(pycurl.RESPONSE_CODE))
     if status in _SUCCESS:
-        return _new(Answer, (status, "", None, seconds))
+        if body and body[0][:1] != b"{" and is_web_page(body[0]):
+            detail = f"Seg answered {status} with a web page: is the endpoint Seg's?"
+            return Answer(status, detail, None, seconds, Cause.WEB_PAGE)
+        return _new(Answer, (status, "", None, seconds, None, 0))
     retry_after_s = float(curl.getinfo(pycurl.RETRY_AFTER))
     detail = detail_of(status, b"".join(body)[:ANSWER_BYTES])
     return Answer(status, detail, retry_after_s or None, seconds)
@@ -247,6 +343,14 @@ def _answer(curl: pycurl.Curl, body: list[bytes], seconds: float) -> Answer:
 def _failure(
     curl: pycurl.Curl, body: list[bytes], seconds: float, number: int, text: str
 ) -> Answer:
-    if number == pycurl.E_FILESIZE_EXCEEDED:
-        return _answer(curl, body, seconds)  # too much of one is still an answer: its status counts
-    return Answer(None, f"no answer: {text} (libcurl error {number})", None, seconds)
+    status = int(curl.getinfo(pycurl.RESPONSE_CODE))
+    if number == pycurl.E_FILESIZE_EXCEEDED or status in _SUCCESS:
+        # Too much of an answer, or its body cut short: the status counts, and that had come.
+        return _answer(curl, body, seconds)
+    connect_status = int(curl.getinfo(pycurl.HTTP_CONNECTCODE))
+    if connect_status and connect_status not in _SUCCESS:
+        detail = f"the proxy answered {connect_status} to CONNECT"
+        status_or_none = connect_status if connect_status in _REFUSED_BY_PROXY else None
+        return Answer(status_or_none, detail, None, seconds, Cause.PROXY)
+    detail = f"no answer: {text} (libcurl error {number})"
+    return Answer(None, detail, None, seconds, _CAUSES.get(number, Cause.OTHER))

@@ -8,38 +8,37 @@ Requests queue where a round's *median* is both `LATENCY_TOLERANCE` times the be
 `LATENCY_SLACK_S` above it: a few outliers move no median, and a shorter queue harms nobody. At
 twice the latency of an idle Seg half of the requests wait, so Seg is busy and its queue bounded.
 
-Slowing down must help. A latency that does not fall with the limit is no queue of ours, and
-failures that do not get fewer strike at random: both are Seg's usual state then. A Seg that fails
-one request in ten would starve us otherwise.
+Slowing down must help, or it is undone. A latency that does not fall with the limit is no queue of
+ours, and requests that are left without an answer as often as before are so at random: both are
+Seg's usual state then (`weather`). What Seg refuses is `rate`'s matter.
 """
 
 from __future__ import annotations
 
 from math import sqrt
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from consumer.seg.weather import Usual
 
 ROUND_ANSWERS_MIN = 10
 """The median of fewer says little."""
 LATENCY_TOLERANCE = 2.0
 LATENCY_SLACK_S = 0.002
 DECREASE = 0.9
-FAILED_TOLERANCE = 0.05
-"""The share of a round that may be refused or unanswered, and what chance adds to it besides."""
 CURED = 0.75
 """What falls to this share when we halve our part was our doing, more or less."""
-FORGET = 0.1
-"""How fast a usual share of failures comes down when there are fewer."""
 
 
 class Concurrency:
     """The limit on requests in flight; between *floor* and *ceiling*, both at least 1."""
 
-    def __init__(self, floor: int, ceiling: int) -> None:
+    def __init__(self, floor: int, ceiling: int, usual: Usual) -> None:
         self._floor = float(floor)
         self._ceiling = float(ceiling)
         self._in_flight = 0
         self._best_s: float | None = None
-        self._usual_failed = 0.0  # the share that fewer requests did not cure
+        self._usual = usual
         self.limit = floor
         """How many requests may be in flight now."""
         self.restart()
@@ -60,7 +59,7 @@ class Concurrency:
         """Note the end of a request.
 
         *seconds* is what it took, None where that tells nothing: an error comes faster than the
-        true answer. *failed* is an answer that asks for fewer requests, or none at all.
+        true answer. *failed* is no answer at all.
         """
         self._in_flight -= 1
         if self._sent_before:
@@ -84,12 +83,11 @@ class Concurrency:
         if median_s is not None:
             self._best_s = best_s = min(median_s, self._best_s or median_s)
             slow = median_s > max(best_s * LATENCY_TOLERANCE, best_s + LATENCY_SLACK_S)
-        if slow or failed > self._usual_failed + FAILED_TOLERANCE + 1.0 / sqrt(answers):
+        if slow or self._usual.exceeded_by(failed - 1.0 / sqrt(answers), answers):
             self._slow_down(_Trouble(self._limit, median_s, failed))
             return
         self._trouble = None
-        usual = self._usual_failed
-        self._usual_failed = min(usual, usual + (failed - usual) * FORGET)
+        self._usual.less(failed, answers)
         if self._full:  # a limit that nobody reached has proved nothing
             grown = self._limit * 2 if self._doubling else self._limit + sqrt(self._limit)
             self._set(min(grown, self._ceiling))
@@ -106,7 +104,9 @@ class Concurrency:
             self._trouble = None
             if not trouble.is_cured_of(began):
                 self._best_s = trouble.median_s
-                self._usual_failed = trouble.failed
+                self._usual.learn(trouble.failed, self._round)
+                self._set(began.limit)
+                return
         self._set(max(self._limit * DECREASE, self._floor))
 
     def _set(self, limit: float) -> None:

@@ -85,14 +85,39 @@ class Outbox:
         """Return a batch to try a doubtful Seg with; due or not, the breaker's wait counts.
 
         One that has not failed yet comes first: one that has may be at fault itself, and would
-        keep the others waiting for as long as it is tried.
+        keep the others waiting for as long as it is tried. One that was refused goes last.
         """
         batch = self._halved(now_s) or self._new_batch(now_s, 0.0)[0]
         while batch is None and self._retries:
-            retry = heapq.heappop(self._retries)[2]
+            retry = self._next_retry()
             if self._is_ours(retry, now_s):
                 batch = retry
         return batch
+
+    @property
+    def has_others(self) -> bool:
+        """Tell whether any call waits here or could be taken, but for the one just answered."""
+        return bool(self._again or self._retries or self._lanes.ready_calls)
+
+    def company(self, batch: Batch) -> bool:
+        """See to it that a call stands behind the one that fails; tell whether there is any."""
+        if batch.behind is None:
+            task = self._lanes.take_behind(batch.calls[-1])
+            if task is None:
+                return False
+            batch.join(task)
+        return True
+
+    def _next_retry(self) -> Batch:
+        retries = self._retries
+        first = heapq.heappop(retries)
+        if _is_refused(first[2]):
+            clean = min((entry for entry in retries if not _is_refused(entry[2])), default=None)
+            if clean is not None:
+                retries[retries.index(clean)] = first
+                heapq.heapify(retries)
+                return clean[2]
+        return first[2]
 
     def _halved(self, now_s: float) -> Batch | None:
         while self._again:
@@ -123,3 +148,7 @@ class Outbox:
         for task in batch.drop_closed():
             self._lanes.settle(task, now_s)
         return not batch.done
+
+
+def _is_refused(batch: Batch) -> bool:
+    return batch.row is not None and batch.row.refused

@@ -40,7 +40,7 @@ _NEWS = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
 class Pool:
     """One multi handle, for at most `POOL_TRANSFERS` easy handles."""
 
-    __slots__ = ("_due_s", "_gone_bytes", "_timers_ms", "busy", "multi", "size")
+    __slots__ = ("_due_s", "_gone_bytes", "_timers_ms", "busy", "multi", "retired", "size")
 
     def __init__(self) -> None:
         self.multi = pycurl.CurlMulti()
@@ -54,6 +54,8 @@ class Pool:
         """How many easy handles belong to it."""
         self.busy = 0
         """How many of them are under way."""
+        self.retired = False
+        """Its connections are given up: what is under way ends, and nothing begins."""
 
     def add(self, curl: pycurl.Curl, body_bytes: int) -> None:
         """Start the transfer of *curl*, at the next `Pools.wait`."""
@@ -109,14 +111,15 @@ class Pools:
         self._clock = clock
         self._epoll = select.epoll()
         self._pools: list[Pool] = []
+        self._retired: list[Pool] = []
         self._of_socket: dict[int, Pool] = {}  # the last one that had a socket of this number
 
     def __iter__(self) -> Iterator[Pool]:
         """Return the pools."""
-        return iter(self._pools)
+        return iter((*self._pools, *self._retired) if self._retired else self._pools)
 
-    def join(self, curl: pycurl.Curl) -> Pool:
-        """Return the pool that *curl* belongs to from now on."""
+    def join(self, curl: pycurl.Curl, opened: list[int]) -> Pool:
+        """Return the pool that *curl* belongs to from now on; it adds what it opens to *opened*."""
         if not self._pools or self._pools[-1].size == POOL_TRANSFERS:
             self._pools.append(Pool())
         pool = self._pools[-1]
@@ -125,11 +128,25 @@ class Pools:
         def on_socket(fd: int, _purpose: int) -> int:
             self._of_socket[fd] = pool
             self._epoll.register(fd, _NEWS)
+            opened.append(fd)
             return pycurl.SOCKOPT_OK
 
         curl.setopt(pycurl.UPLOAD_BUFFERSIZE, UPLOAD_BUFFER_BYTES)
         curl.setopt(pycurl.SOCKOPTFUNCTION, on_socket)
         return pool
+
+    def retire(self) -> None:
+        """Give up all connections: those at work once they have ended that, the others now."""
+        for pool in self._pools:
+            pool.retired = True
+        self._retired += self._pools
+        self._pools = []
+
+    def _close_retired(self) -> None:
+        for pool in self._retired:
+            if not pool.busy:
+                pool.multi.close()
+        self._retired = [pool for pool in self._retired if pool.busy]
 
     def wait(self, timeout_s: float, before: Callable[[], None]) -> None:
         """Wait up to *timeout_s* for something to happen, and let libcurl do what there is.
@@ -139,7 +156,9 @@ class Pools:
         before()
         now_s = self._clock.monotonic_s()
         wait_s = timeout_s
-        for pool in self._pools:
+        if self._retired:
+            self._close_retired()
+        for pool in self:
             due_s = pool.turn_if_due(now_s)
             if due_s is not None and due_s - now_s < wait_s:
                 wait_s = max(0.0, due_s - now_s)
@@ -151,6 +170,6 @@ class Pools:
 
     def close(self) -> None:
         """Free the sockets."""
-        for pool in self._pools:
+        for pool in self:
             pool.multi.close()
         self._epoll.close()

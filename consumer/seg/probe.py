@@ -6,11 +6,12 @@ from email.utils import parsedate_to_datetime
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from consumer.seg.answers import AnswerClass, classify
+from consumer.seg.answers import AnswerClass, class_of
 from consumer.seg.client import head
 
 if TYPE_CHECKING:
     from consumer.core.timing import Clock
+    from consumer.seg.answers import Answer
     from consumer.seg.client import ClientOptions
 
 _NO_HEAD: Final = frozenset({400, 405, 411, 415, 501})
@@ -48,13 +49,13 @@ def probe(options: ClientOptions, clock: Clock) -> Probed:
     answered_s = clock.wall_s()
     detail = answer.detail or f"Seg answered {answer.status}"
     ahead_s = _ahead_s((asked_s + answered_s) / 2, headers.get("date"))
-    return Probed(_verdict(answer.status), detail, ahead_s)
+    return Probed(_verdict(answer), detail, ahead_s)
 
 
-def _verdict(status: int | None) -> Verdict:
-    if status in _NO_HEAD:
+def _verdict(answer: Answer) -> Verdict:
+    if answer.status in _NO_HEAD:
         return Verdict.UNTOLD
-    match classify(status):
+    match class_of(answer):
         case AnswerClass.DELIVERED:
             return Verdict.WELCOME
         case AnswerClass.UNAUTHORISED:

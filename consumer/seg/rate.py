@@ -1,9 +1,9 @@
 """How many requests a second: the operator's limit, and the one that Seg's refusals teach.
 
-Without refusals (429, 503) there is no limit but the operator's. Where more than
-`REFUSED_TOLERANCE` of the requests are refused, the rate is cut to just below what Seg took, and
-rises along a cubic curve (as in TCP CUBIC, RFC 9438): quickly up to the rate that was fine before,
-gently past it, then ever faster; after three minutes without a cut the throttle is gone.
+Without refusals (429, 503) there is no limit but the operator's. Where more are refused than is
+usual (`weather`), the rate is cut to just below what Seg took, and rises along a cubic curve (as in
+TCP CUBIC, RFC 9438): quickly up to the rate that was fine before, gently past it, then ever faster;
+after three minutes without a cut the throttle is gone.
 
     fine before |..................._________---  /
                 |           __---``                   flat where a refusal is likely,
@@ -11,43 +11,47 @@ gently past it, then ever faster; after three minutes without a cut the throttle
     cut to      |____-`
                 +--------------------------------- time since the cut
 
+Each cut is on trial: where it does not halve the odds to be refused, beyond the usual, it is undone
+and that share is usual from then on. So refusals that strike at random cost one trial and no more,
+whatever their share.
+
 Until the first cut requests go in bunches, and Seg may refuse bunches at any rate. So after the
 first the rate is found by growing step by step, evenly spaced, until it is refused again.
 
-Cutting must help, as in `limiter`: refusals that do not get fewer are no throttle, and the cut is
-taken back. Requests are only counted, so the memory is the same at any rate.
-
-In simulations it settles at 90 to 100 % of a throttle of 20 to 2,000/s, with less than 2 % of the
-requests refused, also by a token bucket that saves up nothing (`tests/seg/test_limiter.py`).
+Requests are only counted, so the memory is the same at any rate. In simulations it settles at 90 to
+100 % of a throttle of 20 to 2,000/s, with less than 2 % of the requests refused, also by a token
+bucket that saves up nothing (`tests/seg/test_limiter.py`); `docs/weather.md` has the shares of
+random refusals.
 """
 
 from __future__ import annotations
 
 from math import inf, sqrt
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from consumer.seg.limiter import FORGET
+if TYPE_CHECKING:
+    from consumer.seg.weather import Usual
 
 MEASURED_S = 1.0
 MEASURED_ANSWERS = 50
-"""A rate is judged after so long and so many answers, or after `MEASURED_MAX_S`."""
-MEASURED_MAX_S = 10.0
-PROOF_ANSWERS = 200
-"""So many tell whether a cut has helped."""
+"""A rate is judged after so long and so many answers; where it is clear, after `CLEAR_REFUSALS`."""
 CLEAR_REFUSALS = 10
-CLEAR = 0.25
-"""So many refusals, and more than a quarter of what is taken: no need to wait any longer."""
-REFUSED_TOLERANCE = 0.02
-REFUSED_MIN = 4
-"""Fewer may be chance, whatever their share."""
+CLEAR = 0.2
+"""So many refusals, so much more than usual: no need to wait any longer."""
+CURED = 0.5
+"""Where the odds to be refused fall to this part, beyond the usual, it was our doing."""
+SURE = 2.0
+"""A trial ends where the share is so many standard deviations off what would just be a cure."""
+TRIAL_MAX = 3_200
+"""Answers after which a cut that has not shown that it helps is undone in any case."""
+VOID = 0.5
+"""What was fine before is void where Seg refuses more than this."""
 DECREASE = 0.75
 """A cut goes to this share of what was taken: deep enough to show whether it helps."""
-RANDOM_MAX = 0.5
-"""A Seg that refuses more than this does so for a reason, whatever a first cut does."""
+FLOOR_S = 1.0
+"""No refusals cut the rate below so many requests a second."""
 CREEP = 0.07
 """How far beyond the plateau the rate is after as long again."""
-RATE_NEAR = 0.98
-"""The plateau lies so close to what was fine."""
 PLATEAU_S = 30.0
 """How long after a cut the plateau is reached."""
 CUT_ENDS_S = 180.0
@@ -64,13 +68,13 @@ _NEARLY_ONE = 1.0 - 1e-6
 class Rate:
     """The limit on requests a second: the operator's, and the one that refusals teach."""
 
-    def __init__(self, fixed: float | None, now_s: float) -> None:
+    def __init__(self, fixed: float | None, usual: Usual, now_s: float) -> None:
         self._fixed = fixed
+        self._usual = usual
         self._cut: _Cut | None = None
-        self._unproved: _Unproved | None = None
+        self._trial: _Trial | None = None
         self._explored = False
         self._fine: float | None = None  # the limit when hardly anything was refused
-        self._usual_refused = 0.0  # the share that fewer requests did not cure
         self._tokens = 1.0
         self._filled_at_s = now_s
         self._waits = False
@@ -78,7 +82,6 @@ class Rate:
         """Requests a second that may start now; None where there is no bound."""
         self._since_s: float | None = None  # when the window began; None before its first answer
         self._taken_at_s = now_s
-        self._enough = MEASURED_ANSWERS
         self._taken = 0
         self._refused = 0
 
@@ -110,16 +113,14 @@ class Rate:
             return
         if refused:
             self._refused += 1
-            if self._refused >= CLEAR_REFUSALS and self._refused > self._taken * CLEAR:
+            if self._trial is None and self._refused >= CLEAR_REFUSALS and self._exceeds(CLEAR):
                 self._judge(now_s, self._since_s)
                 return
         else:
             self._taken += 1
             self._taken_at_s = now_s
-        passed_s = now_s - self._since_s
-        if passed_s >= MEASURED_S and (
-            self._taken + self._refused >= self._enough or passed_s >= MEASURED_MAX_S
-        ):
+        enough = MEASURED_ANSWERS if self._trial is None else self._trial.enough
+        if self._taken + self._refused >= enough and now_s - self._since_s >= MEASURED_S:
             self._judge(now_s, self._since_s)
 
     def _begin(self, now_s: float, seconds: float) -> None:
@@ -132,37 +133,39 @@ class Rate:
         self._taken = 0
         self._refused = 0
 
+    def _exceeds(self, margin: float = 0.0) -> bool:
+        answers = self._taken + self._refused
+        return self._usual.exceeded_by(self._refused / answers - margin, answers)
+
     def _judge(self, now_s: float, since_s: float) -> None:
         answers = self._taken + self._refused
         share = self._refused / answers
-        usual = self._usual_refused
-        chance = 2.0 * sqrt(usual * (1.0 - usual) / answers)
-        cut, self._unproved = self._unproved, None
-        self._enough = MEASURED_ANSWERS
-        if self._refused < REFUSED_MIN or share <= usual + REFUSED_TOLERANCE + chance:
-            self._usual_refused = min(usual, usual + (share - usual) * FORGET)
+        trial, self._trial = self._trial, None
+        helped = True if trial is None else trial.helped(share, answers)
+        if trial is not None and helped is None:
+            self._trial = trial._replace(enough=2 * answers)
+        elif trial is not None and not helped:
+            self._cut, self._explored = trial.before, trial.before is not None
+            self._usual.learn(min(share, trial.refused), answers)
+            self._measure_from(now_s)
+        elif not self._exceeds():
+            self._usual.less(share, answers)
             self._fine = self.limit
             if self._cut is not None and self._cut.explores:
                 self._cut = self._cut._replace(low=self._cut.low * EXPLORE)
             self._measure_from(now_s)
-        elif cut is not None and cut.refused / 2.0 < share < min(cut.refused * 2.0, RANDOM_MAX):
-            self._cut = cut.before
-            self._usual_refused = share
-            self._measure_from(now_s)
         elif self._taken:  # else it is an outage, and the breaker's matter
-            self._unproved = _Unproved(self._cut, share)
-            self._enough = PROOF_ANSWERS
+            self._trial = _Trial(self._cut, share, _halfway(self._usual.share, share))
             # Up to the last that was taken: the silence of an outage is no rate.
             taken = self._taken / max(self._taken_at_s - since_s, SOONEST_S)
             self._slow_down(taken, share, now_s)
         self._climb(now_s)
 
     def _slow_down(self, taken: float, share: float, now_s: float) -> None:
-        fine = taken  # what was fine before is void where Seg takes less than half of it
-        if self._fine is not None and share < RANDOM_MAX:
-            fine = self._fine * RATE_NEAR
+        fine = taken if self._fine is None or share > VOID else self._fine
         self._explored = self._explored or self._cut is not None
-        self._cut = _Cut(min(taken, fine) * DECREASE, fine, now_s, explores=not self._explored)
+        low = max(FLOOR_S, min(taken, fine) * DECREASE)
+        self._cut = _Cut(low, max(low, fine), now_s, explores=not self._explored)
         self._measure_from(None)
 
     def _climb(self, now_s: float) -> None:
@@ -197,8 +200,28 @@ class _Cut(NamedTuple):
         return self.fine + depth * plateaus**3
 
 
-class _Unproved(NamedTuple):
-    """A cut that has yet to show that it helps: what was before it."""
+class _Trial(NamedTuple):
+    """A cut that has yet to show that it helps."""
 
     before: _Cut | None
     refused: float
+    """The share before it."""
+    cure: float
+    """The share that would just be a cure."""
+    enough: int = MEASURED_ANSWERS
+
+    def helped(self, share: float, answers: int) -> bool | None:
+        """Tell whether the cut helps; None while *share* of so many *answers* cannot tell."""
+        spread = SURE * sqrt(max(share, 1.0 / answers) * (1.0 - share) / answers)
+        if share + spread < self.cure:
+            return True
+        if share - spread > max(self.refused, self.cure):
+            return True  # it has become worse: that is another throttle, and no chance
+        return False if share - spread > self.cure or answers >= TRIAL_MAX else None
+
+
+def _halfway(usual: float, share: float) -> float:
+    """Return the share whose odds lie so far down as is a cure, between *usual* and *share*."""
+    low, high = usual / (1.0 - usual), share / max(1.0 - share, 1e-9)
+    odds = low + (high - low) * CURED
+    return odds / (1.0 + odds)

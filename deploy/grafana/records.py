@@ -118,6 +118,13 @@ OUTCOMES = Row(
             "stop everything.",
             "request_attempts_total",
         ),
+        _by(
+            "cause",
+            "Answers by cause",
+            "What came in Seg's place: `timeout`, `dns`, `refused`, `tls`, `reset`, `proxy`, "
+            "`web_page`; else the answer's status.",
+            "request_attempts_total",
+        ),
         Panel(
             "Share of failed requests",
             "Answers that neither took a call nor judged it.",

@@ -80,7 +80,8 @@ _HAPPENS = {
 def answers() -> str:
     """What each answer of Seg means."""
     special = {
-        AnswerClass.MISROUTED: "any 3xx, ",
+        AnswerClass.DELIVERED: "any 2xx, also one cut short: ",
+        AnswerClass.MISROUTED: "any 3xx, a 2xx that begins as an HTML page, ",
         AnswerClass.REJECTED: "any other 4xx",
         AnswerClass.TRANSIENT: "timeouts, connection and TLS errors, any other 5xx, ",
     }

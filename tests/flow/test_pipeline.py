@@ -21,6 +21,7 @@ from consumer.flow.settings_guard import KEPT, KEPT_BYTES
 from consumer.seg.breaker import BreakerState
 from consumer.seg.outbox import Batching
 from consumer.seg.rate import Rate
+from consumer.seg.weather import Usual
 from tests.fakes import P0, P1, a_record, an_answer, take_all
 from tests.member import POISON, PROBE_S, UNSET, Member, Setup, group, ids_in, page
 
@@ -903,7 +904,7 @@ def test_a_limited_rate_is_used_up_while_reading_is_still_paused() -> None:
     member.seg.seg = take_all
     while member.delivery.breaker.state is not BreakerState.CLOSED:
         member.turn(every_s=0.1)
-    member.delivery.rate = Rate(200.0, member.clock.monotonic_s())
+    member.dispatch.rate = Rate(200.0, Usual(), member.clock.monotonic_s())
     before, end_s = len(member.sent), member.clock.monotonic_s() + 0.5
 
     while member.clock.monotonic_s() < end_s:

@@ -34,9 +34,9 @@ FLAKY = (
     Fault(status=500, share=0.07),
     Fault(trouble=Trouble.RESET, share=0.08),
     Fault(status=429, retry_after=1, share=0.02),
-    Fault(trouble=Trouble.HALF_CLOSE, share=0.03),
+    Fault(trouble=Trouble.HALF_CLOSE, share=0.03, accepted=True),
 )
-"""One call in five fails; none of those was taken."""
+"""One call in five fails; none of those was taken, but for those whose answer is cut short."""
 
 _encode = Encoder()
 

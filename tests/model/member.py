@@ -27,9 +27,12 @@ from consumer.observe.metrics import Tally
 from consumer.program.wiring import LANE_OF
 from consumer.seg.breaker import Breaker
 from consumer.seg.delivery import Delivery
+from consumer.seg.dispatch import Dispatch, Limits
+from consumer.seg.judge import Judge
 from consumer.seg.limiter import Concurrency
 from consumer.seg.outbox import Batching, Outbox
 from consumer.seg.rate import Rate
+from consumer.seg.weather import Weather
 from tests.member import silent_log
 from tests.model.outside import ModelDeadLetters, ModelSeg, ModelSource
 from tests.model.script import (
@@ -72,19 +75,15 @@ class Member:
         clock, chance, log = world.clock, random.Random(seed), silent_log()  # noqa: S311 - jitter, not a secret
         batching = Batching(3, 100_000, 0.2) if world.config.batch else None
         self.outbox = Outbox(self.lanes, batching)
-        self.delivery = Delivery(
-            lanes=self.lanes,
-            outbox=self.outbox,
-            sender=self.seg,
-            breaker=Breaker(POLICY, 5.0, chance),
-            concurrency=Concurrency(1, 4),
-            rate=Rate(None, clock.monotonic_s()),
-            policy=POLICY,
-            arrays=world.config.batch,
-            observer=self.tally,
-            clock=clock,
-            random=chance,
+        weather = Weather(clock.monotonic_s())
+        breaker = Breaker(POLICY, 5.0, weather, chance)
+        limits = Limits(
+            Concurrency(1, 4, weather.unanswered),
+            Rate(None, weather.throttled, clock.monotonic_s()),
         )
+        self.dispatch = Dispatch(self.outbox, self.seg, breaker, limits, arrays=world.config.batch)
+        judge = Judge(weather, breaker, self.outbox, POLICY, chance)
+        self.delivery = Delivery(self.lanes, self.dispatch, judge, self.tally, clock)
         self.assignment = Assignment(self.source, LEASE_S, self.tally, clock)
         backpressure = Backpressure(self.source, BOUNDS)
         self.letters = Letters(
@@ -171,7 +170,7 @@ class Member:
             or self.lanes.body_bytes
             or self.outbox._again
             or self.outbox._retries
-            or self.delivery._on_wire
+            or self.dispatch._on_wire
             or any(tenure.held or tenure.letters for tenure in self.assignment.tenures)
             or self.dead_letters.pending
         )

@@ -209,7 +209,14 @@ class ModelSeg:
         """How many requests are under way."""
         return len(self._handed) + len(self.under_way)
 
-    def send(self, token: object, body: bytes, idempotency_key: str) -> None:
+    def send(
+        self,
+        token: object,
+        body: bytes,
+        idempotency_key: str,
+        *,
+        fresh: bool = False,  # noqa: ARG002 - there are no connections
+    ) -> None:
         """Start a POST; it leaves in the next `poll`."""
         assert isinstance(token, Batch)
         self._handed.append((token, body, idempotency_key))
@@ -264,6 +271,8 @@ class ModelSeg:
             kind = "late"
         status, taken = self._verdict(request.places, kind)
         if taken:
+            if isinstance(request.token, Batch) and request.token.proving:
+                self._set_aside(request.token)
             truth.takes(request.places)
         if status is None:
             truth.unclear.update(request.places)
@@ -275,6 +284,10 @@ class ModelSeg:
         if len(request.places) == 1:
             self._note_alone(request.places[0], status)
         return Answer(status, "", 2.0 if status == 429 else None, seconds)
+
+    def _set_aside(self, batch: Batch) -> None:
+        """Note that the call before the one that Seg takes has left the order of its lane."""
+        self._world.truth.set_aside.add(_place(batch._tasks[batch._start].record))
 
     def _note_alone(self, place: Place, status: int | None) -> None:
         """Note what an answer to one call says of that call."""

@@ -26,7 +26,7 @@ from hypothesis.stateful import (
 )
 
 from consumer.flow import letters, settings_guard, storm
-from consumer.seg import breaker
+from consumer.seg import breaker, judge
 from consumer.seg.breaker import OpenReason
 from tests.model.script import GAP_MAX, AnswerKind, CommitKind, Config, CrashPoint
 from tests.model.truth import Fact, Ordering
@@ -325,6 +325,8 @@ class Histories(RuleBasedStateMachine):
 def _small_thresholds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make every threshold so low that a short history crosses it."""
     monkeypatch.setattr(breaker, "FAILURES_TO_OPEN", 4)
+    monkeypatch.setattr(breaker, "BOUND", 0.02)
+    monkeypatch.setattr(judge, "BOUND", 0.3)
     monkeypatch.setattr(storm, "FIRST", 8)
     monkeypatch.setattr(storm, "WINDOW", 16)
     monkeypatch.setattr(settings_guard, "KEPT", 4)

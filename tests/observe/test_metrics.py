@@ -232,14 +232,16 @@ def test_outcomes_are_all_the_ways_out(
 
 
 def test_delivery_tells_the_tally_of_each_answer() -> None:
-    """By its class, with the time it took and how many calls travelled in it."""
+    """By its class and cause, with the time it took and how many calls travelled in it."""
     tally = Tally()
 
-    tally.answered([("delivered", 3, 0.5), ("transient", 1, 2.0), ("delivered", 1, 0.25)])
+    taken, timeout = ("delivered", "2xx"), ("transient", "timeout")
+    tally.answered([(taken, 3, 0.5), (timeout, 1, 2.0), (taken, 1, 0.25)])
     tally.answered([])
+    tally.resent(2)
     tally.retried(4)
 
-    assert {("delivered",): 2, ("transient",): 1} == tally.request_attempts
+    assert {taken: 2, timeout: 1, ("transient", "reset"): 2} == tally.request_attempts
     assert (2.75, 3) == (tally.request_seconds.total, sum(tally.request_seconds.counts))
     assert (5, 3) == (tally.batch_calls.total, sum(tally.batch_calls.counts))
     assert tally.calls_retried == 4

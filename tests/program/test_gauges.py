@@ -17,10 +17,13 @@ from consumer.observe.metrics import Tally
 from consumer.program.gauges import Gauged, refresh, refresh_lag
 from consumer.seg.breaker import Breaker, OpenReason
 from consumer.seg.delivery import Delivery
+from consumer.seg.dispatch import Dispatch, Limits
+from consumer.seg.judge import Judge
 from consumer.seg.limiter import Concurrency
 from consumer.seg.outbox import Outbox
 from consumer.seg.rate import Rate
 from consumer.seg.retry import RetryPolicy
+from consumer.seg.weather import Weather
 from tests.fakes import (
     NOON_S,
     P0,
@@ -53,19 +56,16 @@ class Parts:
         policy = RetryPolicy(
             base_s=1, max_s=300, budget_s=14_400, max_attempts=10, retry_after_max_s=900
         )
-        self.delivery = Delivery(
-            lanes=self.lanes,
-            outbox=Outbox(self.lanes, None),
-            sender=self.sender,
-            breaker=Breaker(policy, 30, random),
-            concurrency=Concurrency(2, 8),
-            rate=Rate(25.0, self.clock.monotonic_s()),
-            policy=policy,
-            arrays=False,
-            observer=self.tally,
-            clock=self.clock,
-            random=random,
+        weather = Weather(self.clock.monotonic_s())
+        outbox = Outbox(self.lanes, None)
+        breaker = Breaker(policy, 30, weather, random)
+        limits = Limits(
+            Concurrency(2, 8, weather.unanswered),
+            Rate(25.0, weather.throttled, self.clock.monotonic_s()),
         )
+        dispatch = Dispatch(outbox, self.sender, breaker, limits, arrays=False)
+        judge = Judge(weather, breaker, outbox, policy, random)
+        self.delivery = Delivery(self.lanes, dispatch, judge, self.tally, self.clock)
         self.letters = Letters(
             self.dead_letters, self.delivery.breaker, 0.5, clock=self.clock, log=silent_log()
         )

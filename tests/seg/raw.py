@@ -20,6 +20,10 @@ class RawServer:
         self.answer = answer
         self.connections = 0
         self.requests: list[bytes] = []
+        self.closes = False
+        """Close a connection after its first answer."""
+        self.answers_a_connection: int | None = None
+        """After so many answers close a connection as its next request comes; None for never."""
         self._tls = tls
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._open: list[socket.socket] = []
@@ -59,9 +63,15 @@ class RawServer:
             if self._tls is not None:
                 stream = self._tls.wrap_socket(connection, server_side=True)
             with stream:
+                answered = 0
                 while request := stream.recv(65_536):
                     self.requests.append(request)
+                    if answered == self.answers_a_connection:
+                        return
                     stream.sendall(self.answer)
+                    answered += 1
+                    if self.closes:
+                        return
 
 
 def http(status: int, body: bytes = b"", *headers: str) -> bytes:

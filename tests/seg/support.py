@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 
 from consumer.core.lanes import Lanes, Task
 from consumer.core.model import Partition, Record, SegCall, Tenure
-from consumer.seg.answers import Answer, AnswerClass
+from consumer.seg.answers import Answer
 from consumer.seg.breaker import Breaker
 from consumer.seg.delivery import Delivery
+from consumer.seg.dispatch import Dispatch, Limits
+from consumer.seg.judge import Judge
 from consumer.seg.limiter import Concurrency
 from consumer.seg.outbox import Batching, Outbox
 from consumer.seg.rate import Rate
 from consumer.seg.retry import RetryPolicy
+from consumer.seg.weather import Weather
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -55,17 +58,22 @@ class Counts:
     """An observer that only counts."""
 
     def __init__(self) -> None:
-        self.answers: dict[AnswerClass, int] = {}
+        self.answers: dict[str, int] = {}
         self.retries = 0
+        self.resends = 0
 
     def answered(self, answers: list[Answered]) -> None:
         """Count the answers."""
-        for kind, _, _ in answers:
+        for (kind, _), _, _ in answers:
             self.answers[kind] = self.answers.get(kind, 0) + 1
 
     def retried(self, calls: int) -> None:
         """Count *calls* retries."""
         self.retries += calls
+
+    def resent(self, times: int) -> None:
+        """Count what the client sent again."""
+        self.resends += times
 
 
 def a_tenure() -> Tenure:
@@ -105,22 +113,15 @@ class Bench:
         self.lanes = Lanes()
         self.counts = Counts()
         self.outbox = Outbox(self.lanes, batching)
-        self.breaker = Breaker(policy, 30.0, dice)
-        self.concurrency = Concurrency(floor, ceiling)
-        self.rate = Rate(fixed_rate, clock.now_s)
-        self.delivery = Delivery(
-            lanes=self.lanes,
-            outbox=self.outbox,
-            sender=sender,
-            breaker=self.breaker,
-            concurrency=self.concurrency,
-            rate=self.rate,
-            policy=policy,
-            arrays=batching is not None,
-            observer=self.counts,
-            clock=clock,
-            random=dice,
-        )
+        self.weather = weather = Weather(clock.now_s)
+        self.breaker = Breaker(policy, 30.0, weather, dice)
+        self.concurrency = Concurrency(floor, ceiling, weather.unanswered)
+        self.rate = Rate(fixed_rate, weather.throttled, clock.now_s)
+        limits = Limits(self.concurrency, self.rate)
+        arrays = batching is not None
+        dispatch = Dispatch(self.outbox, sender, self.breaker, limits, arrays=arrays)
+        judge = Judge(weather, self.breaker, self.outbox, policy, dice)
+        self.delivery = Delivery(self.lanes, dispatch, judge, self.counts, clock)
         self.tenure = a_tenure()
         self.settled: list[Settled] = []
         self._offset = 0
@@ -150,6 +151,8 @@ class Scripted:
         self.send_until_s = 0.0
         self.answer = answer
         self.sent: list[tuple[list[int], str]] = []
+        self.fresh: list[bool] = []
+        """Which of them go over a new connection."""
         self._due: list[tuple[object, Answer]] = []
 
     @property
@@ -157,10 +160,13 @@ class Scripted:
         """How many requests are under way."""
         return len(self._due)
 
-    def send(self, token: object, body: bytes, idempotency_key: str) -> None:
+    def send(
+        self, token: object, body: bytes, idempotency_key: str, *, fresh: bool = False
+    ) -> None:
         """Ask the test for the answer at once."""
         offsets = [int(part) for part in body.strip(b"[]").split(b",")]
         self.sent.append((offsets, idempotency_key))
+        self.fresh.append(fresh)
         answer = self.answer(offsets, self.clock.now_s)
         if answer is not None:
             self._due.append((token, answer))
@@ -191,6 +197,7 @@ class Simulated:
         self.allowed_s: float | None = None
         self.bucket = 1.0
         self.trouble: Callable[[], int | None] | None = None
+        """What comes in place of an answer; 0 is none at all."""
         self.statuses: dict[int, int] = {}
         self._tokens = 0.0
         self._filled_at_s = clock.now_s
@@ -208,13 +215,20 @@ class Simulated:
         """How many requests are under way."""
         return len(self._under_way)
 
-    def send(self, token: object, body: bytes, idempotency_key: str) -> None:  # noqa: ARG002
+    def send(
+        self,
+        token: object,
+        body: bytes,  # noqa: ARG002 - a simulation looks at no body
+        idempotency_key: str,  # noqa: ARG002
+        *,
+        fresh: bool = False,  # noqa: ARG002
+    ) -> None:
         """Take a request in; its answer is known, but not there yet."""
         now_s = self.clock.now_s
         status, took_s = self._answer(now_s)
         self.statuses[status] = self.statuses.get(status, 0) + 1
-        refused = status >= 400
-        answer = Answer(status, "", self.retry_after_s if refused else None, took_s)
+        refused = status >= 400 or not status
+        answer = Answer(status or None, "", self.retry_after_s if refused else None, took_s)
         self._sequence += 1
         heapq.heappush(self._under_way, (now_s + took_s, self._sequence, token, answer))
 

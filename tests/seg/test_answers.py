@@ -11,7 +11,7 @@ from consumer.seg.answers import DETAIL_CHARACTERS, AnswerClass, classify, detai
 
 # seg-wire, "Decided: what an answer means", row by row; a row's own statuses.
 NAMED = {
-    AnswerClass.DELIVERED: {200, 201, 202, 204},
+    AnswerClass.DELIVERED: {*range(200, 300)},
     AnswerClass.UNSUPPORTED: {501},
     AnswerClass.REJECTED: {400, 409, 413, 414, 415, 422},
     AnswerClass.UNAUTHORISED: {401, 403, 407},
@@ -25,7 +25,7 @@ def expected(status: int) -> AnswerClass:
     """Return the class of *status* by the document's words."""
     if status in BY_STATUS:
         return BY_STATUS[status]
-    # "any 4xx not named below" is rejected; 1xx and undocumented 2xx prove nothing.
+    # "any 4xx not named below" is rejected; 1xx proves nothing.
     return AnswerClass.REJECTED if 400 <= status < 500 else AnswerClass.TRANSIENT
 
 

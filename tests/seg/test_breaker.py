@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from consumer.seg.breaker import FAILURES_TO_OPEN, Breaker, BreakerState, OpenReason
+from consumer.seg.weather import Weather
 from tests.seg.support import POLICY, chance
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ REFUSALS = [OpenReason.UNAUTHORISED, OpenReason.MISROUTED]
 
 @pytest.fixture(name="breaker")
 def _breaker() -> Breaker:
-    return Breaker(POLICY, INTERVAL_S, chance(1))
+    return Breaker(POLICY, INTERVAL_S, Weather(0.0), chance(1))
 
 
 def fail(breaker: Breaker, times: int = FAILURES_TO_OPEN, *, in_flight: int = 0) -> None:
@@ -97,7 +98,7 @@ class TestOutage:
         """Each failed probe doubles the bound of the wait, up to the probe interval."""
         longest: dict[int, float] = {}
         for seed in range(200):
-            breaker = Breaker(POLICY, INTERVAL_S, chance(seed))
+            breaker = Breaker(POLICY, INTERVAL_S, Weather(0.0), chance(seed))
             fail(breaker)
             now_s = 0.0
             for opening in range(8):
@@ -199,7 +200,7 @@ class Machine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.breaker = Breaker(POLICY, INTERVAL_S, chance(1))
+        self.breaker = Breaker(POLICY, INTERVAL_S, Weather(0.0), chance(1))
         self.now_s = 0.0
         self.in_flight = 0
         self.probes = 0

@@ -19,7 +19,16 @@ import pytest
 
 from consumer.core.timing import SystemClock
 from consumer.sandbox import Fault, Options, Sandbox, Trouble
-from consumer.seg.answers import NOT_SENT, STOOD_STILL, AnswerClass, classify
+from consumer.seg import client as seg_client
+from consumer.seg.answers import (
+    NOT_SENT,
+    STOOD_STILL,
+    AnswerClass,
+    Cause,
+    class_of,
+    classify,
+    look_at,
+)
 from consumer.seg.client import ANSWER_BYTES, Client, ClientOptions
 from tests.machines.limits import open_files_here
 from tests.sandbox.client import WEBSITE_ID, basic, page
@@ -31,7 +40,7 @@ if TYPE_CHECKING:
 
     from consumer.seg.answers import Answer
 
-TROUBLES = [Trouble.RESET, Trouble.HANG, Trouble.HALF_CLOSE, Trouble.GARBAGE]
+TROUBLES = [Trouble.RESET, Trouble.HANG, Trouble.GARBAGE]
 
 
 def options(url: str) -> ClientOptions:
@@ -269,7 +278,7 @@ class TestTrouble:
         with closing(Client(given, SystemClock())) as client:
             answer = post(client)
 
-        assert answer.status is None
+        assert answer.status == 200  # the status line had come
         assert answer.seconds < 10.0
 
     def test_nobody_listens(self) -> None:
@@ -292,6 +301,176 @@ class TestTrouble:
         gc.collect()
 
         assert client.in_flight == 0
+
+
+class TestCutShort:
+    """Once the status line of a 2xx has come the call was taken; the body is not used."""
+
+    def test_half_a_body(self, sandbox: Sandbox, client: Client) -> None:
+        """A 200 whose body ends in the middle is one."""
+        sandbox.faults([Fault(trouble=Trouble.HALF_CLOSE, accepted=True)])
+
+        assert post(client).status == 200
+
+    def test_half_an_error(self) -> None:
+        """Of an error the half is no answer: it may not be the whole story."""
+        with served(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 50\r\n\r\nhalf") as (
+            server,
+            client,
+        ):
+            server.closes = True
+            answer = post(client)
+
+        assert (answer.status, answer.cause) == (None, Cause.RESET)
+
+    @pytest.mark.parametrize("status", [200, 201, 202])
+    @pytest.mark.parametrize(
+        "body", [b"<!DOCTYPE html><title>Sign in</title>", b"\xef\xbb\xbf\n  <HTML lang=en>"]
+    )
+    def test_web_page(self, status: int, body: bytes) -> None:
+        """A 2xx with a page for people is no answer of Seg's: nothing counts as delivered."""
+        with served(http(status, body)) as (_, client):
+            answer = post(client)
+
+        assert class_of(answer) is AnswerClass.MISROUTED
+        assert "web page" in answer.detail
+
+    @pytest.mark.parametrize("body", [b"", b"{}", b"OK", b"<ok/>", b"<p>taken</p>"])
+    def test_no_web_page(self, body: bytes) -> None:
+        """Whatever else the body is, a 2xx is one."""
+        with served(http(200, body)) as (_, client):
+            assert class_of(post(client)) is AnswerClass.DELIVERED
+
+
+class TestCause:
+    """Why no answer came."""
+
+    @pytest.mark.parametrize(
+        ("url", "cause"),
+        [("http://127.0.0.1:1/", Cause.REFUSED), ("http://seg.invalid/", Cause.DNS)],
+    )
+    def test_no_connection(self, url: str, cause: Cause) -> None:
+        """Nobody listens, or nobody has the name."""
+        with closing(Client(options(url), SystemClock())) as client:
+            answer = post(client)
+
+        assert (answer.status, answer.cause) == (None, cause)
+
+    @pytest.mark.parametrize(
+        ("trouble", "cause"),
+        [(Trouble.RESET, Cause.RESET), (Trouble.HANG, Cause.TIMEOUT)],
+    )
+    def test_broken(self, sandbox: Sandbox, trouble: Trouble, cause: Cause) -> None:
+        """The connection breaks, or nothing comes."""
+        sandbox.reset()
+        sandbox.faults([Fault(trouble=trouble)])
+        given = options(sandbox.url)._replace(timeout_s=0.5)
+        with closing(Client(given, SystemClock())) as client:
+            assert post(client).cause is cause
+
+    @pytest.mark.parametrize(
+        ("status", "kind"),
+        [
+            (407, AnswerClass.UNAUTHORISED),
+            (403, AnswerClass.UNAUTHORISED),
+            (502, AnswerClass.TRANSIENT),
+        ],
+    )
+    def test_proxy(self, status: int, kind: AnswerClass) -> None:
+        """What a proxy answers to CONNECT: a 407 is about our credentials for it, no outage."""
+        with RawServer(http(status)) as proxy:
+            given = options("https://seg.example/")._replace(proxy=proxy.url, direct=False)
+            with closing(Client(given, SystemClock())) as client:
+                answer = post(client)
+
+        assert class_of(answer) is kind
+        assert (answer.cause, look_at(answer)) == (Cause.PROXY, "SEG_DELIVERY__PROXY")
+
+
+class TestConnections:
+    """Which connection a request goes over."""
+
+    def test_fresh(self) -> None:
+        """A fresh request has a new one; the next takes any again."""
+        with served(http(200)) as (server, client):
+            post(client, "m-1")
+            client.send("m-2", b"{}", "m-2", fresh=True)
+            collect(client, 1)
+            post(client, "m-3")
+
+        assert server.connections == 2
+
+    def test_sick_server(self) -> None:
+        """After a failure no connection from before is used again."""
+        with served(http(200)) as (server, client):
+            for number in range(8):
+                client.send(number, b"{}", str(number))
+            collect(client, 8)
+            before = server.connections
+            server.answer = http(503)
+            client.send("fails", b"{}", "fails")
+            collect(client, 1)
+            server.answer = http(200)
+            for number in range(8):
+                client.send(number, b"{}", str(number))
+            answers = collect(client, 8)
+
+        assert {answer.status for answer in answers.values()} == {200}
+        assert server.connections - before >= 8
+
+    def test_not_after_each_failure(self) -> None:
+        """In bad weather they are not all given up again and again."""
+        with served(http(503)) as (server, client):
+            for number in range(20):
+                post(client, str(number))
+
+        assert server.connections <= 3
+
+    def test_lifetime(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """An old one is not used again: it may lead where DNS no longer does."""
+        monkeypatch.setattr(seg_client, "LIFETIME_S", 1.0)
+        with served(http(200)) as (server, client):
+            post(client, "m-1")
+            post(client, "m-2")
+            before = server.connections
+            until_s = time.perf_counter() + 2.5  # libcurl's own clock, in whole seconds
+            while time.perf_counter() < until_s:
+                client.poll(0.1)
+            post(client, "m-3")
+
+        assert (before, server.connections) == (1, 2)
+
+    def test_lifetimes_are_spread(self) -> None:
+        """Connections that were made together do not end together."""
+        with served(http(200)) as (_, client):
+            lifetimes_s = [client._next_lifetime_s() for _ in range(100)]
+
+        assert max(lifetimes_s) - min(lifetimes_s) > 100.0
+        assert all(240.0 <= seconds <= 360.0 for seconds in lifetimes_s)
+
+
+class TestClosedAsTheRequestGoes:
+    """A server that closes a connection just as the next request goes over it."""
+
+    def test_sent_again(self) -> None:
+        """The client sends it again by itself, and says so: Seg may have seen it twice."""
+        with served(http(200)) as (server, client):
+            server.answers_a_connection = 3
+            answers = [post(client, f"m-{number}") for number in range(9)]
+
+        assert {answer.status for answer in answers} == {200}
+        assert len(server.requests) == 9 + sum(answer.resent for answer in answers)
+        assert sum(answer.resent for answer in answers) == 2
+
+    def test_said_beforehand(self) -> None:
+        """One that says that it closes (`keepalive_requests`) costs no request."""
+        with served(http(200, b"", "Connection: close")) as (server, client):
+            server.closes = True
+            answers = [post(client, f"m-{number}") for number in range(9)]
+
+        assert [answer.status for answer in answers] == [200] * 9
+        assert len(server.requests) == 9
+        assert server.connections == 9
 
 
 @pytest.mark.skipif(not open_files_here(2_600), reason="needs 2,600 open files: see `ulimit -Hn`")
@@ -414,35 +593,62 @@ OPENSSL = shutil.which("openssl")
 
 
 @pytest.fixture(name="server", scope="module")
-def _server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+def _server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RawServer, Path]]:
     folder = tmp_path_factory.mktemp("tls")
     certificate_file, key_file = certificate(folder, OPENSSL or "")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate_file, key_file)
     with RawServer(http(200), context) as server:
-        yield server.url, certificate_file
+        yield server, certificate_file
 
 
 @pytest.mark.skipif(OPENSSL is None, reason="no openssl program to make a certificate with")
 class TestTls:
     """The other end has to prove who it is."""
 
-    def test_self_signed(self, server: tuple[str, Path]) -> None:
+    def test_self_signed(self, server: tuple[RawServer, Path]) -> None:
         """A certificate that nobody vouches for is no answer: wait, and lose nothing."""
-        with closing(Client(options(server[0]), SystemClock())) as client:
+        with closing(Client(options(server[0].url), SystemClock())) as client:
             answer = post(client)
 
         assert classify(answer.status) is AnswerClass.TRANSIENT
         assert "certificate" in answer.detail
 
-    def test_ca_file(self, server: tuple[str, Path]) -> None:
+    def test_ca_file(self, server: tuple[RawServer, Path]) -> None:
         """One that the given authorities vouch for is good."""
-        given = options(server[0])._replace(ca_file=server[1])
+        given = options(server[0].url)._replace(ca_file=server[1])
         with closing(Client(given, SystemClock())) as client:
             assert post(client).status == 200
 
-    def test_other_name(self, server: tuple[str, Path]) -> None:
+    def test_http_1(self, tmp_path: Path) -> None:
+        """It speaks HTTP/1.1 although the server would rather speak HTTP/2."""
+        certificate_file, key_file = certificate(tmp_path, OPENSSL or "")
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate_file, key_file)
+        context.set_alpn_protocols(["h2", "http/1.1"])
+        with RawServer(http(200), context) as both:
+            given = options(both.url)._replace(ca_file=certificate_file)
+            with closing(Client(given, SystemClock())) as client:
+                status = post(client).status
+
+        assert status == 200
+        assert both.requests[0].startswith(b"POST / HTTP/1.1")
+
+    def test_closed_as_the_request_goes(self, server: tuple[RawServer, Path]) -> None:
+        """A connection that is closed under it is made anew, and counted."""
+        raw, ca_file = server
+        raw.requests.clear()
+        raw.answers_a_connection = 3
+        given = options(raw.url)._replace(ca_file=ca_file)
+        with closing(Client(given, SystemClock())) as client:
+            answers = [post(client, f"m-{number}") for number in range(7)]
+        raw.answers_a_connection = None
+
+        assert {answer.status for answer in answers} == {200}
+        assert len(raw.requests) == 7 + sum(answer.resent for answer in answers)
+
+    def test_other_name(self, server: tuple[RawServer, Path]) -> None:
         """A good certificate for another name is no answer."""
-        url = server[0].replace("localhost", "127.0.0.1")
+        url = server[0].url.replace("localhost", "127.0.0.1")
         with closing(Client(options(url)._replace(ca_file=server[1]), SystemClock())) as client:
             assert post(client).status is None

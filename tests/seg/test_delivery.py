@@ -13,11 +13,13 @@ from consumer.core.errors import DeadLetterReason, IgnoredReason
 from consumer.seg.answers import NOT_SENT, STOOD_STILL, Answer, AnswerClass
 from consumer.seg.breaker import BreakerState, OpenReason
 from consumer.seg.outbox import Batching
-from tests.seg.support import POLICY, Bench, FakeClock, Scripted, a_tenure
+from consumer.seg.ports import Dead, Delivered
+from tests.seg.support import POLICY, Bench, FakeClock, Scripted, a_tenure, chance
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from consumer.core.lanes import Task
     from consumer.core.model import Tenure
     from consumer.seg.ports import Settled
 
@@ -48,18 +50,28 @@ def run(parts: Bench, until: Callable[[], bool], *, within_s: float = HOUR_S) ->
         parts.step()
 
 
+def tasks_of(settled: Settled) -> list[Task]:
+    """Return the calls that left."""
+    return settled.tasks if isinstance(settled, Delivered) else [settled.task]
+
+
 def ends(settled: list[Settled]) -> dict[int, str]:
     """Return how each call ended, by its offset."""
     return {
-        task.record.offset: str(s.dead or s.ignored or "delivered")
+        task.record.offset: "delivered" if isinstance(s, Delivered) else str(s.reason)
         for s in settled
-        for task in s.tasks
+        for task in tasks_of(s)
     }
 
 
-def offsets_of(settled: list[Settled]) -> list[int]:
+def dead_of(settled: list[Settled]) -> list[Dead]:
+    """Return those that are dead."""
+    return [it for it in settled if isinstance(it, Dead)]
+
+
+def offsets_of(settled: Sequence[Settled]) -> list[int]:
     """Return the offsets of the calls, in the order in which they were decided."""
-    return [task.record.offset for it in settled for task in it.tasks]
+    return [task.record.offset for it in settled for task in tasks_of(it)]
 
 
 def sent(parts: Bench) -> list[list[int]]:
@@ -92,9 +104,7 @@ class TestEnds:
         parts.put()
         run(parts, lambda: bool(parts.settled))
 
-        (settled,) = parts.settled
-        assert (settled.dead, settled.ignored, settled.status) == (None, None, status)
-        assert settled.attempts == 1
+        assert ends(parts.settled) == {0: "delivered"}
 
     @pytest.mark.parametrize("batching", [None, BATCHING])
     def test_unsupported(self, batching: Batching | None) -> None:
@@ -121,9 +131,9 @@ class TestEnds:
             parts.put()
         run(parts, lambda: len(offsets_of(parts.settled)) == 5)
 
-        dead = [settled for settled in parts.settled if settled.dead]
+        dead = dead_of(parts.settled)
         assert offsets_of(dead) == [2]
-        assert dead[0].dead is DeadLetterReason.REJECTED_BY_SEG
+        assert dead[0].reason is DeadLetterReason.REJECTED_BY_SEG
         assert (dead[0].status, dead[0].detail) == (status, f"Seg answered {status}")
 
     def test_too_large_together(self) -> None:
@@ -151,7 +161,6 @@ class TestRetries:
 
         assert isinstance(parts.sender, Scripted)
         assert parts.sender.sent == [([0], "m-0")] * 3
-        assert parts.settled[0].attempts == 3
         assert parts.counts.retries == 2
 
     def test_same_key_of_a_batch(self) -> None:
@@ -216,9 +225,9 @@ class TestRetries:
         parts.put("poison")
         with_others(parts, within_s=HOUR_S)
 
-        (dead,) = [settled for settled in parts.settled if settled.dead]
-        assert dead.dead is DeadLetterReason.RETRIES_EXHAUSTED
-        assert POLICY.max_attempts <= dead.attempts <= POLICY.max_attempts + 5
+        (dead,) = dead_of(parts.settled)
+        assert dead.reason is DeadLetterReason.RETRIES_EXHAUSTED
+        assert POLICY.max_attempts <= dead.attempts <= 2 * POLICY.max_attempts
         assert parts.breaker.state is BreakerState.CLOSED
 
     def test_refused_rate_is_nobodys_fault(self) -> None:
@@ -240,7 +249,7 @@ class TestRetries:
         def others() -> bool:
             if parts.lanes.ready_calls < 8:
                 parts.put()
-            return any(settled.dead for settled in parts.settled)
+            return bool(dead_of(parts.settled))
 
         run(parts, others)
 
@@ -248,6 +257,183 @@ class TestRetries:
         assert [offset for offset, how in end.items() if how != "delivered"] == [3]
         assert end[3] == "retries_exhausted"
         assert {offset for offset in range(8) if end.get(offset) == "delivered"} >= {0, 1, 2}
+
+
+def busy(parts: Bench, seconds: float, *, every_s: float, lane: str | None = None) -> None:
+    """Let *seconds* pass in which a call comes every so often, by default in a lane of its own."""
+    until_s = next_s = parts.clock.now_s
+    until_s += seconds
+    while parts.clock.now_s < until_s:
+        while next_s <= parts.clock.now_s:
+            parts.put(lane)
+            next_s += every_s
+        parts.step(min(every_s, 1.0))
+
+
+class TestOneLane:
+    """Nobody else can be asked: one lane, and a call at its head that fails."""
+
+    @pytest.mark.parametrize("status", [500, 403, 404])
+    @pytest.mark.parametrize("batching", [None, BATCHING])
+    def test_poison(self, status: int, batching: Batching | None) -> None:
+        """After `max_attempts` the call behind it shows that Seg is well; then it is dead."""
+        parts = bench(
+            lambda calls, _now_s: an_answer(status if 3 in calls else 200), batching=batching
+        )
+        busy(parts, 1_200.0, every_s=10.0, lane="all")
+
+        (dead,) = dead_of(parts.settled)
+        order = offsets_of(parts.settled)
+        assert offsets_of([dead]) == [3]
+        assert dead.attempts >= POLICY.max_attempts
+        assert order == sorted(order)
+        assert len(order) > 100
+
+    @pytest.mark.parametrize("status", [500, 503, None, 401, 404])
+    @pytest.mark.parametrize("batching", [None, BATCHING])
+    def test_outage(self, status: int | None, batching: Batching | None) -> None:
+        """An outage of an hour costs nobody its delivery, and nothing its order."""
+        parts = bench(
+            lambda _calls, now_s: an_answer(200 if now_s >= 1_000 + HOUR_S else status),
+            batching=batching,
+        )
+        busy(parts, 2 * HOUR_S, every_s=60.0, lane="all")
+
+        order = offsets_of(parts.settled)
+        assert set(ends(parts.settled).values()) == {"delivered"}
+        assert order == [*range(len(order))]
+        assert len(order) >= 118
+
+    def test_half_of_all_fail(self) -> None:
+        """Where Seg fails half of all requests a row of ten is no proof."""
+        dice = chance(3)
+        parts = bench(lambda _calls, _now_s: an_answer(500 if dice.random() < 0.5 else 200))
+        busy(parts, 2 * HOUR_S, every_s=5.0, lane="all")
+
+        assert set(ends(parts.settled).values()) == {"delivered"}
+
+    def test_nothing_behind_it(self) -> None:
+        """Without any other call nothing is proved: it keeps its four hours."""
+        parts = bench(lambda _calls, _now_s: an_answer(500))
+        parts.put("all")
+        run(parts, lambda: parts.clock.now_s > 1_000 + 3 * HOUR_S, within_s=4 * HOUR_S)
+
+        assert parts.settled == []
+
+
+class TestRefused:
+    """A firewall before Seg refuses one call, whatever key and endpoint."""
+
+    @pytest.mark.parametrize("status", [401, 403, 404, 405, 407, 410, 302])
+    @pytest.mark.parametrize("batching", [None, BATCHING])
+    def test_one_call(self, status: int, batching: Batching | None) -> None:
+        """It is rejected in the end; the others hardly wait."""
+        parts = bench(
+            lambda calls, _now_s: an_answer(status if 30 in calls else 200), batching=batching
+        )
+        busy(parts, 900.0, every_s=0.25)
+
+        (dead,) = dead_of(parts.settled)
+        assert offsets_of([dead]) == [30]
+        assert (dead.reason, dead.status) == (DeadLetterReason.REJECTED_BY_SEG, status)
+        assert len(ends(parts.settled)) >= 900 * 4 - 20
+
+    def test_others_first(self) -> None:
+        """It never goes before a call that has not been refused yet."""
+        parts = bench(lambda calls, _now_s: an_answer(403 if 0 in calls else 200))
+        parts.put()
+        run(parts, lambda: len(sent(parts)) == 2)
+        parts.put()
+        run(parts, lambda: len(sent(parts)) == 3)
+
+        assert sent(parts) == [[0], [0], [1]]
+        assert parts.breaker.state is BreakerState.CLOSED
+
+    @pytest.mark.parametrize("every_s", [0.5, 20.0])
+    def test_key_of_some_servers(self, every_s: float) -> None:
+        """A new key that only half of Seg's servers know for an hour costs nobody anything."""
+        dice = chance(3)
+
+        def seg(_calls: list[int], now_s: float) -> Answer:
+            refuses = now_s < 1_000 + HOUR_S and dice.random() < 0.5
+            return an_answer(401 if refuses else 200)
+
+        parts = bench(seg)
+        busy(parts, 2 * HOUR_S, every_s=every_s)
+
+        assert set(ends(parts.settled).values()) == {"delivered"}
+
+
+class TestBrownOut:
+    """Seg fails most requests for an hour."""
+
+    @pytest.mark.parametrize("status", [429, 500, 503, None])
+    @pytest.mark.parametrize("share", [0.5, 0.8, 0.9])
+    @pytest.mark.parametrize("batching", [None, BATCHING])
+    def test_no_letters(self, share: float, status: int | None, batching: Batching | None) -> None:
+        """No call is dead for it."""
+        dice = chance(4)
+
+        def seg(_calls: list[int], now_s: float) -> Answer:
+            fails = now_s < 1_000 + HOUR_S and dice.random() < share
+            return an_answer(status if fails else 200)
+
+        parts = Bench(Scripted(FakeClock(), seg), batching=batching, floor=8, ceiling=8)
+        busy(parts, 1.2 * HOUR_S, every_s=2.0)
+
+        assert dead_of(parts.settled) == []
+        assert len(ends(parts.settled)) >= 0.99 * 1.2 * HOUR_S / 2.0
+
+    @pytest.mark.parametrize("share", [0.2, 0.5])
+    def test_poison_in_it(self, share: float) -> None:
+        """A call that always fails is found in it all the same, and nobody else is."""
+        dice = chance(4)
+
+        def seg(calls: list[int], _now_s: float) -> Answer:
+            return an_answer(500 if 0 in calls or dice.random() < share else 200)
+
+        parts = Bench(Scripted(FakeClock(), seg), floor=8, ceiling=8)
+        busy(parts, 1.5 * HOUR_S, every_s=1.0)
+
+        assert offsets_of(dead_of(parts.settled)) == [0]
+
+    def test_quick_retries(self) -> None:
+        """A row that the weather explains makes no call wait for minutes."""
+        dice = chance(4)
+        parts = Bench(
+            Scripted(FakeClock(), lambda *_: an_answer(503 if dice.random() < 0.6 else 200)),
+            floor=64,
+            ceiling=64,
+        )
+        busy(parts, 600.0, every_s=0.1)
+        last = parts._offset
+        run(parts, lambda: len(ends(parts.settled)) == last, within_s=60.0)
+
+
+class TestFreshConnections:
+    """What failed may have failed for its connection."""
+
+    def test_retry(self) -> None:
+        """A retry goes over a new one, a first attempt over any."""
+        answers = [an_answer(200), an_answer(503), an_answer(200)]
+        parts = bench(lambda _calls, _now_s: answers.pop(0))
+        parts.put("a"), parts.put("a")
+        run(parts, lambda: len(offsets_of(parts.settled)) == 2)
+
+        assert isinstance(parts.sender, Scripted)
+        assert parts.sender.fresh == [False, False, True]
+
+    def test_probe(self) -> None:
+        """So does a probe, also with a call that has not failed."""
+        parts = bench(lambda _calls, now_s: an_answer(200 if now_s > 1_300 else 500))
+        parts.put()
+        run(parts, lambda: parts.breaker.state is BreakerState.OPEN)
+        before = len(sent(parts))
+        parts.put()
+        run(parts, lambda: len(offsets_of(parts.settled)) == 2)
+
+        assert isinstance(parts.sender, Scripted)
+        assert all(parts.sender.fresh[before : before + 1])
 
 
 class TestBreaker:
@@ -348,7 +534,7 @@ class TestTimeToSend:
         run(parts, lambda: bool(parts.settled))
 
         assert sent(parts)[:2] == [[0], [0]]
-        assert [it.attempts for it in parts.settled] == [1]
+        assert [it.attempts for it in dead_of(parts.settled)] == [1]
         assert parts.counts.answers == {AnswerClass.REJECTED: 1}
 
     def test_what_was_lost_while_we_stood_still_is_no_failure(self) -> None:
@@ -397,7 +583,7 @@ class TestRevoked:
         """A request under way holds the calls of its partition, of no other."""
         parts = bench(lambda _calls, _now_s: an_answer())
         parts.put()
-        parts.delivery._start_all(parts.clock.now_s, 0.0)
+        parts.delivery._dispatch.start_all(parts.clock.now_s, 0.0)
 
         assert parts.delivery.on_wire([parts.tenure])
         assert not parts.delivery.on_wire([a_tenure()])

@@ -11,7 +11,9 @@ import pytest
 
 from consumer.seg.answers import AnswerClass
 from consumer.seg.limiter import Concurrency
+from consumer.seg.ports import Dead
 from consumer.seg.rate import Rate
+from consumer.seg.weather import Usual
 from tests.seg.support import Bench, FakeClock, Simulated, chance
 
 if TYPE_CHECKING:
@@ -94,7 +96,7 @@ class TestFree:
 
     def test_slow_loopback(self) -> None:
         """A latency that grows from 0.2 ms to 20 ms is noise, not a queue worth a slow-down."""
-        concurrency = Concurrency(1, 64)
+        concurrency = Concurrency(1, 64, Usual())
         for seconds in [0.0002] * 2_000 + [0.02] * 2_000:
             concurrency.started()
             concurrency.answered(seconds, failed=False)
@@ -202,7 +204,7 @@ class TestThrottle:
         dead = 0
         for _ in range(200):
             load.run(0.5)
-            dead += sum(1 for settled in load.bench.settled if settled.dead)
+            dead += sum(isinstance(it, Dead) for it in load.bench.settled)
 
         assert dead == 0
         assert load.bench.counts.answers[AnswerClass.DELIVERED] > 1_000
@@ -246,7 +248,7 @@ class TestTrouble:
 
     def test_errors_are_fast(self) -> None:
         """A fast error is no best latency: the true answers after it are not slow for that."""
-        concurrency = Concurrency(1, 64)
+        concurrency = Concurrency(1, 64, Usual())
         for seconds in [None] * 500 + [0.1] * 2_000:
             concurrency.started()
             concurrency.answered(seconds, failed=False)
@@ -260,7 +262,7 @@ class TestRate:
     @pytest.mark.parametrize("fixed", [0.5, 10.0, 150.0, 3_000.0])
     def test_fixed(self, fixed: float) -> None:
         """Never more than that are started, and hardly fewer although the loop is late."""
-        rate = Rate(fixed, 0.0)
+        rate = Rate(fixed, Usual(), 0.0)
         now_s, started = 0.0, 0
         seconds = max(20.0, 20.0 / fixed)
         while now_s < seconds:
@@ -275,7 +277,7 @@ class TestRate:
 
     def test_idle(self) -> None:
         """What was not used is not saved up: no burst after a pause."""
-        rate = Rate(100.0, 0.0)
+        rate = Rate(100.0, Usual(), 0.0)
         burst = 0
         while rate.wait_s(3_600.0) == 0.0:
             rate.started()
@@ -285,20 +287,20 @@ class TestRate:
 
     def test_after_a_long_time_without_a_limit(self) -> None:
         """Requests from before the limit are not counted against it."""
-        rate = Rate(None, 0.0)
+        rate = Rate(None, Usual(), 0.0)
         for i in range(100_000):
             rate.wait_s(i / 1_000)
             rate.started()
-        for i in range(2_000):
+        for i in range(60):
             rate.answered(100.0 + i / 1_000, 0.0, refused=i % 2 == 0)
 
         assert rate.limit is not None
-        assert rate.wait_s(102.0) < 0.1
+        assert rate.wait_s(100.1) < 0.1
 
     def test_lower_one_counts(self) -> None:
         """Of the operator's limit and the learnt one the lower counts."""
-        rate = Rate(100.0, 0.0)
-        for i in range(2_000):
+        rate = Rate(100.0, Usual(), 0.0)
+        for i in range(140):
             rate.answered(i / 1_000, 0.0, refused=i % 100 != 0)
         learnt = rate.limit
 
@@ -307,7 +309,7 @@ class TestRate:
 
     def test_memory_is_bounded(self) -> None:
         """Counting a million answers keeps none of them."""
-        rate = Rate(None, 0.0)
+        rate = Rate(None, Usual(), 0.0)
         for i in range(100_000):
             rate.answered(i / 30_000, 0.1, refused=False)
 
