@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PYTHON ?=
 
 .PHONY: ready help setup demo test test-fast test-pythons lint bench bench-memory soak \
-	kafka-up kafka-down chart-tools chart-test image-test cluster-test dashboards docs format lock clean
+	kafka-up kafka-down chart-tools chart-test image-test cluster-test weather dashboards docs format lock clean
 
 ready:
 	@sh requirements/environment.sh "$(VENV)" "$(PYTHON)"
@@ -63,6 +63,9 @@ image-test: ready ## Build the image with buildah and run it with runc (needs ro
 
 cluster-test: ready ## Walk a release's life on a cluster: KUBECONFIG's, or one of its own (needs root).
 	@$(BIN)/python -m tests.cluster
+
+weather: ready ## Simulate hours of a Seg that fails, into docs/weather.md (half an hour).
+	@$(BIN)/python -m tests.seg.grid
 
 dashboards: ready ## Make the Grafana dashboards anew.
 	@$(BIN)/python -m deploy.grafana

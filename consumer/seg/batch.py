@@ -35,11 +35,12 @@ if TYPE_CHECKING:
 class Row:
     """The failures in a row of one request: they speak of its calls, and of no others."""
 
-    __slots__ = ("answer", "chance", "failures", "lone", "mark", "refused")
+    __slots__ = ("answer", "chance", "failures", "lone", "mark", "refused", "unproved")
 
     def __init__(self) -> None:
         self.failures = 0
-        """How many there were, or since it was last put to the proof."""
+        self.unproved = 0
+        """How many of them may be the call's own, since it was last put to the proof."""
         self.lone = 0
         """How many of them speak of these calls, for others were taken meanwhile."""
         self.chance = 1.0

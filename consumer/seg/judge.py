@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from consumer.core.errors import DeadLetterReason, IgnoredReason
-from consumer.seg.answers import AnswerClass
+from consumer.seg.answers import THROTTLED, AnswerClass
 from consumer.seg.batch import Row
 from consumer.seg.breaker import OpenReason
 from consumer.seg.ports import Again, Dead, Ignored
@@ -102,7 +102,7 @@ class Judge:
             batch.failing_since_s = now_s
         if batch.proving:
             batch.unprove()
-            row.failures = 0
+            row.unproved = 0
             return self._again(batch, answer, now_s)
         self._count(row, answer, refused=refusal is not None)
         if self._is_at_fault(batch, row, now_s):
@@ -133,6 +133,7 @@ class Judge:
                 row.chance *= chance
         row.mark = self.weather.mark()
         row.failures += 1
+        row.unproved += _may_be_the_call(answer)
         row.answer = answer
         row.refused = refused
 
@@ -156,9 +157,10 @@ class Judge:
             if (row.failures >= HALVE_AFTER and improbable) or self._is_overdue(batch, now_s):
                 batch.rejected()
             return None
-        if not alone or row.failures < max(self._policy.max_attempts, self.weather.row(BOUND)):
+        if not alone or row.answer is None or not _may_be_the_call(row.answer):
             return None
-        if not self._outbox.company(batch):
+        enough = max(self._policy.max_attempts, self.weather.row(BOUND))
+        if row.unproved < enough or not self._outbox.company(batch):
             return None
         batch.prove()
         self._breaker.prove(now_s)
@@ -168,6 +170,14 @@ class Judge:
         """Let it wait: for longer with each failure that the weather does not explain."""
         failures = max(1, batch.failures + 1 - self.weather.row(PATIENCE))
         return Again(now_s + self._policy.wait_s(failures, answer.retry_after_s, self._random))
+
+
+def _may_be_the_call(answer: Answer) -> bool:
+    """Tell whether *answer* may be about one call where nobody else can be asked.
+
+    Throttles and silence are what an outage that ends in ragged steps looks like.
+    """
+    return answer.status is not None and answer.status not in THROTTLED
 
 
 def _reason(row: Row) -> DeadLetterReason:

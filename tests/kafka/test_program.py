@@ -13,7 +13,7 @@ from consumer.sandbox import Fault, Sandbox, Trouble
 from tests.kafka.conftest import SOAK
 from tests.kafka.member import WEBSITE_ID
 from tests.kafka.program import Program, conserved, eventually, pause, total
-from tests.kafka.scene import Scene, options
+from tests.kafka.scene import Scene, Written, options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -244,6 +244,21 @@ class TestProbes:
         assert total(program.scrape(), "records_dead_lettered_total") == 3
         assert WEBSITE_ID not in program.log.read_text()
         assert program.stop() == 0
+
+
+def test_first_failure_of_seg_is_said_at_once(scene: Scene) -> None:
+    """One event and nobody who listens: a line says why, where to look and what comes next."""
+    program = scene.start(SEG_DELIVERY__ENDPOINT="http://127.0.0.1:1/")
+    eventually(lambda: program.ready()[0])
+    scene.write_these(Written("call", "u-1", "1-1"))
+    eventually(lambda: bool(program.lines("seg_failing")))
+    line = program.lines("seg_failing")[0]
+    eventually(lambda: program.ready()[1]["last_failure"] is not None)
+
+    assert line["reason"] == "refused"
+    assert line["look_at"] == "SEG_DELIVERY__ENDPOINT"
+    assert isinstance(line["next_try_in_s"], float)
+    assert "no answer" in str(line["detail"])
 
 
 @pytest.mark.skipif(not SOAK, reason="SEG_TEST_SOAK=1 runs it: it takes half a minute")

@@ -294,7 +294,7 @@ class ModelSeg:
         truth = self._world.truth
         if status in {400, 501}:
             truth.set_aside.add(place)
-        if status == 400:
+        if status in {400, 401, 404}:
             truth.refused.add(place)
         elif status == 501:
             truth.end(place, "unsupported")

@@ -81,7 +81,7 @@ class Truth:
         self.set_aside: set[Place] = set()
         """Calls that were refused for good once: they have left the order of their lane."""
         self.refused: set[Place] = set()
-        """Calls that Seg answered 400, to each alone."""
+        """Calls that Seg refused (400, 401, 404), each alone in its request."""
         self.failed: set[Place] = set()
         """Calls that failed, each alone in its request."""
         self.unclear: set[Place] = set()

@@ -139,7 +139,7 @@ def _show(
         51: lambda: producer.put(unknown_schema),
         85: lambda: setattr(registry, "status", None),
         95: lambda: broker.call("push_errors", "OffsetCommit", *[NO_TOPIC] * 3),
-        105: lambda: sandbox.faults([*FAULTS, Fault(status=401, count=2)]),
+        105: lambda: sandbox.faults([*FAULTS, Fault(status=401, count=4)]),
         125: lambda: broker.call("set_down"),
         135: lambda: broker.call("set_up"),
         160: second.stop,

@@ -13,7 +13,7 @@ import pytest
 
 from consumer.core.errors import StartError
 from consumer.observe.exposition import Metrics
-from consumer.observe.health import Health, HealthServer, Status
+from consumer.observe.health import Health, HealthServer, LastFailure, Status
 from consumer.observe.metrics import Tally
 from tests.fakes import FakeClock
 from tests.machines.limits import ipv6_here
@@ -107,7 +107,8 @@ def test_outage_is_no_reason_to_restart(site: Site) -> None:
 def test_member_that_waits_for_nothing_is_ready(site: Site) -> None:
     """It does its part in the group."""
     facts = {"ok": True, "member": True, "assigned_partitions": 3, "waits_for": None}
-    assert (200, facts | {"detail": None}) == site.probe("/readyz")
+    nothing = {"detail": None, "last_failure": None}
+    assert (200, facts | nothing) == site.probe("/readyz")
 
 
 def test_unready_member_says_why(site: Site) -> None:
@@ -115,8 +116,26 @@ def test_unready_member_says_why(site: Site) -> None:
     site.turn(waits_for="unauthorised", detail="Seg answered 401: unknown website id")
 
     facts = {"ok": False, "member": True, "assigned_partitions": 3, "waits_for": "unauthorised"}
-    detail = {"detail": "Seg answered 401: unknown website id"}
+    detail = {"detail": "Seg answered 401: unknown website id", "last_failure": None}
     assert (503, facts | detail) == site.probe("/readyz")
+
+
+def test_last_failure_is_told(site: Site) -> None:
+    """What failed last, why, which setting to look at and how long ago, also while ready."""
+    now_s = site.clock.monotonic_s()
+    failure = LastFailure("dns", "no answer: no such host", "SEG_DELIVERY__ENDPOINT", now_s)
+    site.health.status = Status(now_s, True, 3, None, "", failure)  # noqa: FBT003 - as above
+    code, facts = site.probe("/readyz")
+
+    assert code == 200
+    assert isinstance(facts, dict)
+    told = facts["last_failure"]
+    assert told.pop("seconds_ago") < 60.0
+    assert told == {
+        "reason": "dns",
+        "detail": "no answer: no such host",
+        "look_at": "SEG_DELIVERY__ENDPOINT",
+    }
 
 
 def test_status_says_the_same_without_an_error(site: Site) -> None:

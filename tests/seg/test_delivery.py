@@ -304,6 +304,14 @@ class TestOneLane:
         assert order == [*range(len(order))]
         assert len(order) >= 118
 
+    @pytest.mark.parametrize("status", [429, 503, None])
+    def test_throttle_of_one(self, status: int | None) -> None:
+        """Throttles and silence are never put to the proof: they are how an outage ends, too."""
+        parts = bench(lambda calls, _now_s: an_answer(status if 3 in calls else 200))
+        busy(parts, HOUR_S, every_s=60.0, lane="all")
+
+        assert offsets_of(parts.settled) == [0, 1, 2]
+
     def test_half_of_all_fail(self) -> None:
         """Where Seg fails half of all requests a row of ten is no proof."""
         dice = chance(3)
