@@ -161,7 +161,6 @@ def test_installed_and_tested(world: World) -> None:
     assert "successfully rolled out" in said[0]
     assert '"event":"started"' in said[1]
     assert "Succeeded" in said[2]
-    assert '"member":true' in said[2]
 
 
 def test_second_apply_changes_nothing(world: World) -> None:
