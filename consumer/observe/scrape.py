@@ -109,9 +109,10 @@ def _get(url: str, timeout_s: float) -> bytes:
     try:
         answer: HTTPResponse = _open(url, timeout=timeout_s)
     except HTTPError as error:
-        if error.code == 503:  # noqa: PLR2004 - a member that is not ready says why in the body
-            return error.read(PAGE_MAX_BYTES)
-        raise
+        with error:
+            if error.code == 503:  # noqa: PLR2004 - a member that is not ready says why in the body
+                return error.read(PAGE_MAX_BYTES)
+            raise
     with answer:
         return answer.read(PAGE_MAX_BYTES)
 
