@@ -65,8 +65,8 @@ fi
 
 echo "installing the locked packages into $folder ..."
 pip() {
-    "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps "$@"
+    "$folder/bin/python" -m pip install --quiet --disable-pip-version-check "$@"
 }
-pip --require-hashes -r requirements/dev.txt
-pip --no-build-isolation -e .
+pip --no-deps --require-hashes -r requirements/dev.txt
+pip --no-deps --no-build-isolation -e .
 echo "$wanted" >"$folder/.ready"

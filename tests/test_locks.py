@@ -12,7 +12,9 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 
-@pytest.mark.parametrize("name", ["Makefile", "Dockerfile", "tests/chart/tools.py"])
+@pytest.mark.parametrize(
+    "name", ["requirements/environment.sh", "Dockerfile", "tests/chart/tools.py"]
+)
 def test_lock_is_installed_as_it_stands(name: str) -> None:
     """Pip looks for nothing beside a lock: a newer release of an extra would end the set-up."""
     lines = re.findall(r"^.*--require-hashes.*$", (ROOT / name).read_text(), re.MULTILINE)
