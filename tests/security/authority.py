@@ -5,9 +5,12 @@ from __future__ import annotations
 import base64
 import shutil
 import subprocess
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import pytest
+
+from consumer.core.timing import SystemClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -15,6 +18,17 @@ if TYPE_CHECKING:
 
 _EC: Final = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
 _HOST: Final = "subjectAltName=IP:127.0.0.1,DNS:localhost\n"
+_CONFIG: Final = """[here]
+database = {folder}/index
+serial = {folder}/serial
+new_certs_dir = {folder}
+default_md = sha256
+policy = any
+[any]
+organizationName = optional
+organizationalUnitName = optional
+commonName = supplied
+"""
 
 
 class Identity(NamedTuple):
@@ -40,7 +54,8 @@ class Authority:
         self._key = folder / "authority.key"
         subject = ["-days", "2", "-subj", f"/CN={folder.name}"]
         files = ["-keyout", str(self._key), "-out", str(self.certificate)]
-        openssl(["req", "-x509", *_EC, *subject, *files])
+        usage = ["-addext", "keyUsage=critical,keyCertSign,cRLSign"]
+        openssl(["req", "-x509", *_EC, *subject, *usage, *files])
 
     def issue(self, name: str, *, days: int = 2, hosts: str = _HOST, role: str = "") -> Identity:
         """Return a certificate for *name* on this machine, valid for *days* from now.
@@ -50,13 +65,26 @@ class Authority:
         """
         made = Identity(self._folder / f"{name}.pem", self._folder / f"{name}.key")
         request = self._folder / f"{name}.request"
-        extensions = self._folder / "host.extensions"
-        extensions.write_text(hosts)
         files = ["-keyout", str(made.key), "-out", str(request)]
         openssl(["req", *_EC, "-subj", f"{role}/CN={name}", *files])
-        files = ["-in", str(request), "-out", str(made.certificate), "-extfile", str(extensions)]
-        by = ["-CA", str(self.certificate), "-CAkey", str(self._key), "-CAcreateserial"]
-        openssl(["x509", "-req", "-days", str(days), *files, *by])
+        extensions = self._folder / "host.extensions"
+        extensions.write_text(f"{hosts}authorityKeyIdentifier=keyid\n")
+        # `openssl x509` of 3.6 makes none that has expired, and that of 3.0 knows no other start.
+        config = self._folder / "authority.config"
+        config.write_text(_CONFIG.format(folder=self._folder))
+        (self._folder / "index").write_text("")  # the same name may be issued again
+        today = datetime.fromtimestamp(SystemClock().wall_s(), UTC)
+        begins, ends = (
+            f"{today + timedelta(days=number):%Y%m%d%H%M%SZ}" for number in (min(days, 0) - 1, days)
+        )
+        openssl(
+            [
+                *("ca", "-batch", "-notext", "-preserveDN", "-create_serial"),
+                *("-config", str(config), "-name", "here", "-startdate", begins, "-enddate", ends),
+                *("-cert", str(self.certificate), "-keyfile", str(self._key)),
+                *("-in", str(request), "-out", str(made.certificate), "-extfile", str(extensions)),
+            ]
+        )
         return made
 
 
