@@ -21,8 +21,9 @@ from consumer.flow.assignment import Assignment
 from consumer.flow.backpressure import Backpressure, Bounds
 from consumer.flow.letters import Letters
 from consumer.flow.outcomes import Outcomes
-from consumer.flow.pipeline import Pipeline, Stages
+from consumer.flow.pipeline import Pipeline
 from consumer.flow.rebalance import Rebalance
+from consumer.flow.stages import Stages
 from consumer.observe.metrics import Tally
 from consumer.program.wiring import LANE_OF
 from consumer.seg.breaker import Breaker

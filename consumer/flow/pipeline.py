@@ -9,31 +9,19 @@ it is finished. Only what is finished is ever committed.
 
 from __future__ import annotations
 
-from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from consumer.core.errors import IgnoredReason, PendingError, UnavailableError
-from consumer.core.lanes import Task
-from consumer.core.model import Ignored, SegCall, bytes_of
 from consumer.flow.backpressure import InFlight
-from consumer.observe.counting import add
+from consumer.flow.intake import Intake
 from consumer.seg.breaker import BreakerState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
-
     from structlog.typing import FilteringBoundLogger
 
-    from consumer.core.lanes import Lanes
-    from consumer.core.model import Event, Headers, Record, Tenure
-    from consumer.core.ports import Decode, Source
+    from consumer.core.model import Record
     from consumer.core.timing import Clock
-    from consumer.flow.assignment import Assignment
-    from consumer.flow.backpressure import Backpressure
-    from consumer.flow.letters import Letters
-    from consumer.flow.outcomes import Outcomes
+    from consumer.flow.stages import Stages
     from consumer.observe.metrics import Tally
-    from consumer.seg.delivery import Delivery
 
 IDLE_WAIT_S = 0.1
 """How long to wait for a record where there is nothing else to do; signals wait as long."""
@@ -43,29 +31,8 @@ POLL_AT_LEAST_S = 0.25
 """How often Kafka is asked though there is enough to do: a rebalance waits no longer."""
 LOOK_UP_WAIT_S = 0.02
 """How long to wait for a record while a look-up is under way: nothing tells when it is over."""
-TAKE_IN_S = 0.25
-"""How long a turn may decode and translate; what is left is for the next."""
-LOOK_AHEAD = 16
-"""How many records behind one that waits are looked at, for what they will need."""
 GROUP_SILENT_S = 1.0
 """How long records may wait for the group's word before it counts as away."""
-
-
-class Stages(NamedTuple):
-    """What the loop is made of; each stage is made and tested by itself."""
-
-    source: Source
-    decode: Decode
-    expect: Callable[[bytes, Headers | None], None]
-    """Begins to look up what `decode` will need."""
-    translate: Callable[[Event, int | None], SegCall | Ignored]
-    lane_of: Callable[[Record, SegCall], Hashable]
-    lanes: Lanes
-    delivery: Delivery
-    letters: Letters
-    outcomes: Outcomes
-    assignment: Assignment
-    backpressure: Backpressure
 
 
 class Pipeline:
@@ -81,10 +48,6 @@ class Pipeline:
         log: FilteringBoundLogger,
     ) -> None:
         self._source = stages.source
-        self._decode = stages.decode
-        self._expect = stages.expect
-        self._translate = stages.translate
-        self._lane_of = stages.lane_of
         self._lanes = stages.lanes
         self._delivery = stages.delivery
         self._letters = stages.letters
@@ -94,11 +57,8 @@ class Pipeline:
         self._poll_max_records = poll_max_records
         self._tally = tally
         self._clock = clock
-        self._log = log
+        self._intake = Intake(stages, tally=tally, clock=clock, log=log)
         self._no_lease_since_s: float | None = None  # while records wait for the group's word
-        self._turns = 0
-        self._is_late = False  # the last turn had no time left for all that waits
-        self._waiting: list[Tenure] = []  # whose next record needs a dependency's answer
 
     def turn(self) -> None:
         """One turn: poll, decode, translate, schedule, deliver, settle, commit - in that order."""
@@ -107,7 +67,7 @@ class Pipeline:
         self._look_at_lease(start_s)
         records = self._poll(start_s)
         polled_s = clock.monotonic_s()
-        self._take_in(records, polled_s)
+        self._intake.take(records, polled_s)
         taken_in_s = clock.monotonic_s()
         delivered_s = self._outcomes.step(BUSY_WAIT_S if self._busy else 0.0)
         settled_s = clock.monotonic_s()
@@ -136,8 +96,8 @@ class Pipeline:
             return str(self._delivery.breaker.reason)
         if self._group_away:
             return "consumer_group"
-        missing = None if self._missing is None else self._missing.dependency
-        return self._letters.waits_for or missing
+        missing = self._intake.missing
+        return self._letters.waits_for or (None if missing is None else missing.dependency)
 
     @property
     def detail(self) -> str:
@@ -148,12 +108,8 @@ class Pipeline:
             return "the group has not acknowledged a commit of ours of late"
         if self._letters.waits_for is not None:
             return self._letters.detail or ""
-        return "" if self._missing is None else self._missing.detail
-
-    @property
-    def _missing(self) -> UnavailableError | None:
-        """Why the first record of a partition cannot be decoded; None where all can be."""
-        return next((it.waits_for for it in self._waiting if it.waits_for is not None), None)
+        missing = self._intake.missing
+        return "" if missing is None else missing.detail
 
     @property
     def _group_away(self) -> bool:
@@ -186,9 +142,9 @@ class Pipeline:
         if not backpressure.paused and (room <= 0 or self._is_sated(now_s)):
             return []  # full, but perhaps not for long: a pause would cost more
         self._tally.poll_age_seconds = now_s
-        if self._is_late:
+        if self._intake.is_late:
             return self._source.poll(1, 0.0)  # for what else happens there: enough is read
-        timeout_s = LOOK_UP_WAIT_S if self._waiting else IDLE_WAIT_S
+        timeout_s = LOOK_UP_WAIT_S if self._intake.waits else IDLE_WAIT_S
         if self._busy:
             timeout_s = 0.0
         return self._source.poll(max(1, min(self._poll_max_records, room)), timeout_s)
@@ -208,82 +164,3 @@ class Pipeline:
             return True
         closed = self._delivery.breaker.state is BreakerState.CLOSED
         return closed and self._lanes.ready_calls > 0
-
-    def _take_in(self, records: list[Record], now_s: float) -> None:
-        """Start each record in its ledger, and bring on what waits as far as it gets."""
-        tally, tenures = self._tally, self._assignment.tenures
-        started = 0
-        for record in records:
-            tenure = record.tenure
-            if tenure.closed:
-                continue  # revoked between the fetch and now
-            if not tenure.ledger.start(record.offset, record.timestamp_ms):
-                tally.records_skipped += 1
-                continue
-            started += 1
-            tenure.kept_bytes += bytes_of(record)
-            tenure.held.append(record)
-        tally.records_received += started
-        tally.records_in_flight += started
-        self._turns += 1
-        first = self._turns % (len(tenures) or 1)  # or the last would never come to its turn
-        self._is_late = False
-        self._waiting = [
-            tenure
-            for tenure in tenures[first:] + tenures[:first]
-            if tenure.held and not self._bring_on(tenure, now_s)
-        ]
-        if records:
-            self._backpressure.read(tenures)
-
-    def _bring_on(self, tenure: Tenure, now_s: float) -> bool:
-        """Prepare what waits of *tenure*, in order; return False where a dependency is missing."""
-        held, clock, until_s = tenure.held, self._clock, now_s + TAKE_IN_S
-        while held:
-            if clock.monotonic_s() >= until_s:
-                self._is_late = True
-                return True
-            if not self._prepare(held[0], now_s):
-                for record in islice(held, 1, 1 + LOOK_AHEAD):
-                    if record.value is not None:
-                        self._expect(record.value, record.headers)
-                return False
-            held.popleft()
-        return True
-
-    def _prepare(self, record: Record, now_s: float) -> bool:
-        """Decode and translate *record* and put its call into a lane, or finish it here.
-
-        Return False where a dependency must answer first.
-        """
-        tenure = record.tenure
-        if record.value is None:
-            self._letters.empty()
-            self._outcomes.ignore(record, IgnoredReason.TOMBSTONE)
-            return True
-        try:
-            call = self._translate(self._decode(record.value, record.headers), record.timestamp_ms)
-            if isinstance(call, SegCall) and call.has_large_number:
-                event = self._decode(record.value, record.headers, exactly=True)
-                call = self._translate(event, record.timestamp_ms)
-        except PendingError:
-            return False
-        except UnavailableError as error:
-            tenure.waits_for = error
-            add(self._tally.dependency_failures, error.dependency)
-            self._log.warning("dependency_away", reason=error.dependency, detail=error.detail)
-            return False
-        except Exception as error:  # noqa: BLE001 - no event may end the program at every start
-            tenure.waits_for = None
-            self._letters.unreadable(record, error)
-            return True
-        tenure.waits_for = None
-        self._letters.readable(tenure.partition.topic)
-        if isinstance(call, Ignored):
-            self._outcomes.ignore(record, call.reason)
-            return True
-        for value in call.left_out:
-            add(self._tally.values_left_out, value.key)
-        waiting = self._lanes.put(self._lane_of(record, call), Task(record, call), now_s)
-        self._backpressure.queued(tenure, waiting)
-        return True

@@ -11,8 +11,9 @@ from consumer.flow.assignment import Assignment
 from consumer.flow.backpressure import Backpressure, Bounds
 from consumer.flow.letters import Letters
 from consumer.flow.outcomes import Outcomes
-from consumer.flow.pipeline import Pipeline, Stages
+from consumer.flow.pipeline import Pipeline
 from consumer.flow.rebalance import Rebalance
+from consumer.flow.stages import Stages
 from consumer.kafka.config import lease_s, session_s
 from consumer.kafka.dead_letters import KafkaDeadLetters
 from consumer.kafka.source import LIBRARY_VERSION, KafkaSource

@@ -15,8 +15,8 @@ import pytest
 from consumer.core.errors import DeadLetterReason, IgnoredReason
 from consumer.core.model import Partition
 from consumer.flow.backpressure import Bounds
+from consumer.flow.intake import LOOK_AHEAD, TAKE_IN_S
 from consumer.flow.letters import PENDING_MAX_BYTES
-from consumer.flow.pipeline import LOOK_AHEAD, TAKE_IN_S
 from consumer.flow.settings_guard import KEPT, KEPT_BYTES
 from consumer.seg.breaker import BreakerState
 from consumer.seg.outbox import Batching
@@ -740,20 +740,20 @@ class TestUnforeseen:
     def test_it_harms_only_its_event(self, where: str) -> None:
         """The type and the place in the code are told, and nothing that the exception says."""
         member = Member()
-        stage = getattr(member.pipeline, where)
+        stage = getattr(member.pipeline._intake, where)
 
         def breaks(value: object, *others: object) -> object:
             if "m1" in str(value):
                 raise KeyError("jane@example.com")
             return stage(value, *others)
 
-        setattr(member.pipeline, where, breaks)
+        setattr(member.pipeline._intake, where, breaks)
         member.source.append(*(a_record(offset, value=page(offset)) for offset in range(3)))
         member.turn(30, every_s=0.1)
 
         (letter,) = member.letters.topic
         assert letter.reason is DeadLetterReason.INTERNAL_ERROR
-        assert letter.detail.startswith("KeyError in consumer.flow.pipeline:")
+        assert letter.detail.startswith("KeyError in consumer.flow.intake:")
         assert "jane" not in letter.detail
         assert member.committed == 3
 
@@ -764,7 +764,7 @@ class TestUnforeseen:
         def breaks(_event: object, _timestamp_ms: object) -> SegCall:
             raise RecursionError
 
-        member.pipeline._translate = breaks
+        member.pipeline._intake._translate = breaks
         member.source.append(*(a_record(offset, value=page(offset)) for offset in range(300)))
         member.turn(100, every_s=0.1)
 
