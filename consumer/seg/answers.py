@@ -81,6 +81,7 @@ STATUSES: dict[int, AnswerClass] = {
 }
 """The statuses that have a row of their own; `classify` knows the rule for the others."""
 
+OK = 200
 TOO_MANY_REQUESTS = 429
 THROTTLED = frozenset({TOO_MANY_REQUESTS, 503})
 """The statuses by which a server asks for fewer requests."""

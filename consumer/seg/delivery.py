@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from consumer.seg.answers import (
     NOT_SENT,
+    OK,
     STOOD_STILL,
     AnswerClass,
     cause_of,
@@ -124,7 +125,8 @@ class Delivery:
 
     def _decide(self, batch: Batch, answer: Answer, now_s: float) -> None:
         """Do what *answer* means for the calls of *batch*."""
-        kind = class_of(answer)
+        plain = answer.status == OK and answer.cause is None
+        kind = AnswerClass.DELIVERED if plain else class_of(answer)
         self._dispatch.answered(batch, kind, answer, now_s)
         if answer.resent:
             batch.attempts += answer.resent
@@ -153,7 +155,8 @@ class Delivery:
         """Note that Seg took or judged the calls of *batch*."""
         if batch.attempts == 1:
             self._weather.taken += 1
-        if self._judge.well(now_s):
+        if self.breaker.succeeded():
+            self._judge.recover(now_s)
             self._dispatch.restart()
         if batch.proving:
             self._leave(self._judge.proved(batch), now_s)

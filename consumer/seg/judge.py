@@ -63,13 +63,10 @@ class Judge:
         self._policy = policy
         self._random = random
 
-    def well(self, now_s: float) -> bool:
-        """Note that Seg took or judged a call; tell whether that ends an outage."""
-        if not self._breaker.succeeded():
-            return False
+    def recover(self, now_s: float) -> None:
+        """Let an outage be over: forget its weather, and hurry who waited for its end."""
         self.weather.restart(now_s)
         self._outbox.hurry(now_s, self._policy.base_s, self._random)
-        return True
 
     def judged(self, batch: Batch, kind: AnswerClass, answer: Answer) -> Ignored | Dead | Again:
         """Return what an answer means that judges the calls: unsupported, or rejected."""
