@@ -15,6 +15,7 @@ in the text of somebody else's exception for example, it is masked: a net, not a
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import threading
 from collections.abc import Mapping
@@ -59,7 +60,8 @@ def configure(
 ) -> None:
     """Write all that is at or above *level* to *stream*, for the whole process.
 
-    *layout* None is for people on a terminal and JSON elsewhere.
+    *layout* None is for people on a terminal and JSON elsewhere. Colours are a terminal's, unless
+    the environment has `NO_COLOR` (https://no-color.org).
     """
     global _REPEATS  # noqa: PLW0603 - logging is a matter of the whole process
     _REPEATS = _Repeats(clock)
@@ -67,7 +69,9 @@ def configure(
     render: Processor = _json
     if layout == "console" or (layout is None and terminal):
         render = structlog.dev.ConsoleRenderer(
-            colors=terminal, sort_keys=False, exception_formatter=structlog.dev.plain_traceback
+            colors=terminal and not os.environ.get("NO_COLOR"),
+            sort_keys=False,
+            exception_formatter=structlog.dev.plain_traceback,
         )
     structlog.configure(
         processors=[

@@ -1,10 +1,18 @@
-"""The tables of the README, made from the code; `python -m tests.docs.tables` writes them."""
+"""What the pages say out of the code; `python -m tests.docs.tables` writes it.
+
+The tables of the README, and the example of a file of settings.
+"""
 
 from __future__ import annotations
 
+import json
 import re
+import textwrap
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import yaml
 
 from consumer.core.errors import DeadLetterReason, IgnoredReason
 from consumer.observe.metrics import declarations
@@ -15,7 +23,10 @@ from consumer.translate.tables import ALTERNATE_EVENTS, PRIMARY_EVENTS, rows
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from consumer.settings.describe import SettingDoc
+
 README = Path(__file__).parents[2] / "README.md"
+EXAMPLE = README.parent / "docs" / "settings.example.yaml"
 
 
 def _table(head: Sequence[str], body: Iterable[Sequence[str]]) -> str:
@@ -137,5 +148,50 @@ def filled(text: str) -> str:
     return text
 
 
+_HEAD = """\
+# Settings for seg-consumer: `seg-consumer --config FILE COMMAND`, or SEG_CONFIG_FILE=FILE.
+#
+# What stands without a # must be set; the rest is what holds when nothing is said. The
+# environment goes before this file: its name for `kafka: {topics: ...}` is SEG_KAFKA__TOPICS.
+# Passwords and the like: rather as files in the folder of --secrets.
+"""
+_REQUIRED = {
+    "SEG_KAFKA__BOOTSTRAP_SERVERS": "localhost:9092",
+    "SEG_KAFKA__TOPICS": "[segment-events]",
+    "SEG_DELIVERY__WEBSITE_ID": "abc8fb18-7559-4324-9921-a4b5015b4a1c",
+}
+
+
+def example() -> str:
+    """Return a file of settings that holds each, what it takes and its default."""
+    sections = [
+        f"{section}:\n" + "\n".join(map(_entry, docs))
+        for section, docs in groupby(describe(), key=lambda doc: doc.section)
+    ]
+    return "\n".join([_HEAD, *sections])
+
+
+def _entry(doc: SettingDoc) -> str:
+    takes = f"Takes {doc.expected}." + " A secret." * doc.secret
+    told = [*textwrap.wrap(doc.description, 94), *textwrap.wrap(takes, 94)]
+    required = _REQUIRED.get(doc.name)
+    value = _value(doc.default) if required is None else f" {required}"
+    lines = [*(f"# {line}" for line in told), "# " * (required is None) + f"{doc.field}:{value}"]
+    return "".join(f"  {line}\n" for line in lines)
+
+
+def _value(default: str) -> str:
+    """Return *default* as YAML writes it behind a colon; nothing where there is none."""
+    if default == "none":
+        return ""
+    plain = f" {default}"
+    try:
+        yaml.safe_load(f"key:{plain}")
+    except yaml.YAMLError:
+        return f" {json.dumps(default)}"
+    return plain
+
+
 if __name__ == "__main__":
+    EXAMPLE.write_text(example(), encoding="utf-8")
     README.write_text(filled(README.read_text(encoding="utf-8")), encoding="utf-8")
