@@ -15,7 +15,10 @@ PAGES = sorted(
         *(ROOT / "deploy" / "helm" / "runbooks").glob("*.md"),
     ]
 )
-PROGRAMS = "seg-consumer|kubectl|helm|docker|make|buildah|kafka-[a-z-]+.sh|pip|[A-Z_]+=[0-9.]+ make"
+PROGRAMS = (
+    "seg-consumer|kubectl|helm|docker|make|buildah|kafka-[a-z-]+.sh|pip|git|python3"
+    r"|[A-Z_]+=[0-9.]+ make|_SEG_CONSUMER_COMPLETE=\w+ seg-consumer"
+)
 
 _FENCED = re.compile(r"^```(.*)\n((?:(?!```).*\n)*)```$", re.MULTILINE)
 _INLINE = re.compile(rf"`((?:{PROGRAMS}) [^`]+)`")
@@ -31,8 +34,11 @@ KINDS = {
     "status": r"kubectl get --raw .+",
     "log": r"kubectl -n NAMESPACE logs POD .+",
     "kafka": r"kafka-consumer-groups\.sh .+",
+    "completion": r"_SEG_CONSUMER_COMPLETE=\w+ seg-consumer > \S+",
+    "quickstart": (
+        r"git clone REPOSITORY \S+|python3 -m venv .venv|pip install \.|seg-consumer top --once .+"
+    ),
     "program": r"(echo .+\| )?seg-consumer .+",
-    "pip": r"pip install \.",
     "cluster": r"(kubectl|helm) .+",
 }
 """How each is run: by the first pattern that it matches."""

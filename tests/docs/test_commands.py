@@ -233,6 +233,18 @@ def test_logs_are_searched_by_what_they_hold(command: str, tmp_path: Path) -> No
     assert "grep" not in command or "started" not in done.stdout
 
 
+@of("completion")
+def test_the_shell_learns_our_commands(command: str, tmp_path: Path) -> None:
+    """What is written is a script that bash reads, and that defines the completion."""
+    place = command.partition("> ~/")[2]
+
+    script = f"{command} && source ~/{place} && complete -p seg-consumer"
+    done = shell(script, {"HOME": str(tmp_path)})
+
+    assert done.returncode == 0, done.stderr
+    assert "seg-consumer" in done.stdout
+
+
 @of("make")
 def test_make_knows_its_targets(command: str) -> None:
     """What a page calls by name is there; running all of them is what they are for."""

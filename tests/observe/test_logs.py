@@ -111,6 +111,18 @@ class TestForm:
 
         assert [line["event"] for line in lines(stream)] == ["turned"]
 
+    @pytest.mark.parametrize(("no_color", "coloured"), [("", True), ("1", False)])
+    def test_no_color(
+        self, no_color: str, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, *, coloured: bool
+    ) -> None:
+        """A terminal gets colours, unless `NO_COLOR` is there and not empty."""
+        monkeypatch.setenv("NO_COLOR", no_color)
+        stream = Terminal()
+        logs.configure(level="info", layout=None, stream=stream, clock=clock)
+        logs.get().info("started")
+
+        assert ("\x1b[" in stream.getvalue()) == coloured
+
     @pytest.mark.parametrize(
         ("stream", "layout", "is_json"),
         [
