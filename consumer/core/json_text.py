@@ -42,13 +42,13 @@ def read_json(text: bytes | str) -> Value:
         orjson.JSONDecodeError: *text* is no JSON, or nested too deep (`is_too_deep`).
     """
     raw = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
-    if _LONG not in raw.translate(_DIGITS_ALIKE):
-        try:
-            value: Value = orjson.loads(raw)
-        except orjson.JSONDecodeError as error:
-            if is_too_deep(error):
-                raise
-        else:
+    try:
+        value: Value = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        if is_too_deep(error):  # how deep Python's own reader goes depends on its version
+            raise
+    else:
+        if _LONG not in raw.translate(_DIGITS_ALIKE):
             return value
     return _read_exactly(raw)
 
