@@ -216,6 +216,7 @@ class TestProbes:
                 "assigned_partitions": 6,
                 "waits_for": None,
                 "detail": None,
+                "last_failure": None,
             },
         )
         eventually(lambda: "seg_consumer_lag_records" in str(program.scrape()))
