@@ -17,6 +17,7 @@ empty text.
 from __future__ import annotations
 
 import base64
+import re
 import zlib
 from itertools import accumulate, chain, cycle
 
@@ -35,6 +36,8 @@ SHORT_BYTES = 64
 _LONGEST_BYTES = dict.fromkeys("rR", SPAN_MAX + 1) | dict.fromkeys("bB", SPAN_MAX // 8)
 """The forms, and how long each can be before it is deflated: a byte a run, a bit an offset."""
 
+_WITH_LOG = re.compile(rf"(?:{VERSION}[rbRB]\S+)? (\S+)")
+
 
 class UnreadableError(ValueError):
     """The metadata is not ours, or damaged: treat it as absent."""
@@ -46,8 +49,9 @@ def with_log(text: str, log_id: str | None) -> str:
 
 
 def log_of(text: str | None) -> str | None:
-    """Return the id of the log that `with_log` wrote; None where there is none."""
-    return (text or "").partition(" ")[2] or None
+    """Return the id of the log that `with_log` wrote; None where another program wrote *text*."""
+    found = _WITH_LOG.fullmatch(text or "")
+    return None if found is None else found[1]
 
 
 def encode(checkpoint: Checkpoint) -> str:

@@ -1,4 +1,4 @@
-"""What can go wrong, and whose fault it is.
+"""The errors, by whose fault they are.
 
     ConsumerError
     |-- SettingsError       the operator's: nothing was started (exit code 2)

@@ -7,8 +7,8 @@
                                         zone (UTC), basic, week and ordinal dates, a date alone
     Mon, 23 Nov 2026 10:11:12 +0200     RFC 2822
 
-Moments are cut to milliseconds, never rounded up. Only the years 1970 to 9999 count: the others are
-a database's or a clock's way to say "none" (0001-01-01, -1).
+Times are cut to milliseconds, never rounded up. Only the years 1970 to 9999 count: databases and
+clocks write others for "none" (0001-01-01, -1).
 """
 
 from __future__ import annotations

@@ -67,7 +67,7 @@ class Ledger:
         self.newest_timestamp_ms = timestamp_ms
         if self._inherited is not None:
             if offset >= self._inherited.horizon:
-                self._inherited = None  # past all that the last owner knew
+                self._inherited = None  # beyond the last owner's commit
             elif not _contains(self._inherited.unfinished, offset):
                 return False
         self._in_flight[offset] = timestamp_ms

@@ -57,8 +57,8 @@ class Tenure:
     """One partition during one assignment.
 
     It is made when the group assigns the partition and carried by each record read of it. It is
-    closed once the partition is on its way to another member, and over once it is there. When the
-    partition comes back it has another one: what is left of the old falls on an orphan.
+    closed when the partition is being revoked, and over when it is gone. A partition that comes
+    back gets a new tenure; what is left of the old one commits nothing.
     """
 
     __slots__ = (

@@ -143,7 +143,7 @@ class Pipeline:
             return []  # full, but perhaps not for long: a pause would cost more
         self._tally.poll_age_seconds = now_s
         if self._intake.is_late:
-            return self._source.poll(1, 0.0)  # for what else happens there: enough is read
+            return self._source.poll(1, 0.0)  # only to serve callbacks: enough is read
         timeout_s = LOOK_UP_WAIT_S if self._intake.waits else IDLE_WAIT_S
         if self._busy:
             timeout_s = 0.0

@@ -2,7 +2,7 @@
 
     assigned    read what has come, where the group's last commit ends
     revoked     start nothing more, wait for what is under way, commit, give up the rest
-    lost        give up at once: they are another member's already, and a commit would be wrong
+    lost        give up at once: another member owns them, and a commit would be wrong
 
 What is unfinished at the end is the next owner's; the commit's metadata tells it what is not.
 """
@@ -79,7 +79,7 @@ class Rebalance:
         self._assignment.drop(tenures)
 
     def lost(self, tenures: Collection[Tenure]) -> None:
-        """Give everything up at once: the partitions are another member's already."""
+        """Give everything up at once: another member owns the partitions."""
         add(self._tally.rebalances, "lost")
         self._log.warning("partitions_lost", partitions=_names(tenures))
         self._assignment.drop(tenures)

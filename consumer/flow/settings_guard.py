@@ -1,11 +1,11 @@
-"""What a setting keeps from being read is no poison.
+"""Records that a wrong setting makes unreadable are not poison.
 
 No registry for a registry's framing, no writer's schema for bare datums, JSON where Avro is
-expected: the decoder knows such a record (`MisconfiguredError`), and cannot tell one that strayed
-into a good topic from the first of a thousand. So while nothing of its topic could be read in this
-run its letter is kept back, and the program says `misconfigured`. It reads on, up to a bound, for
-one good record shows that the settings are right, and then the letters go. Without one they never
-do: their records stay unfinished, and are read again when the settings are mended.
+expected: the decoder raises `MisconfiguredError`. One such record may be a stray in a good topic or
+the first of a thousand. So its letter is kept back while nothing of its topic could be read in this
+run, and the program says `misconfigured`. It reads on, up to a bound: one good record shows that
+the settings are right and releases the letters. Without one their records stay unfinished, and are
+read again when the settings are corrected.
 """
 
 from __future__ import annotations

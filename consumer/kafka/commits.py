@@ -1,4 +1,4 @@
-"""Commits of one member: of what it owns and nothing else, and each is answered once."""
+"""Commits one member's partitions and no others; each commit is answered once."""
 
 from __future__ import annotations
 
@@ -74,12 +74,12 @@ def as_commit(owned: Mapping[Tenure, Checkpoint]) -> list[TopicPartition]:
 
 
 def _owned_only(checkpoints: Mapping[Tenure, Checkpoint]) -> dict[Tenure, Checkpoint]:
-    """Leave out what is another member's: the broker would accept it, and lose records."""
+    """Leave out what another member owns: the broker would accept it, and records would be lost."""
     return {tenure: it for tenure, it in checkpoints.items() if not tenure.over}
 
 
 def _is_older(place: TopicPartition, committed: Mapping[Tenure, Checkpoint]) -> bool:
-    """Tell whether *place* was committed by another commit than *committed*: one given up."""
+    """Tell whether *place* belongs to an older commit that was given up."""
     where = (place.topic, place.partition)
     return any(
         tenure.partition == where and checkpoint.position != place.offset

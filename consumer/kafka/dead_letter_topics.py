@@ -1,8 +1,8 @@
 """The dead-letter topics: what they must be like, and that they are there.
 
-Those of the topics that the settings name are looked at before the first record is read. A pattern
-takes in topics that appear later; theirs are looked at then, by a thread of its own: the brokers
-may be away, and the loop must turn.
+The dead-letter topics of named topics are checked before the first record is read. Those of topics
+that a pattern takes in later are checked then, on a thread: the brokers may be away, and the loop
+must turn.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from consumer.settings import DeadLetterSettings, KafkaSettings
 
 LOOK_AGAIN_S = 5.0
-"""How long one that cannot be used is left alone."""
+"""How long to wait before an unusable topic is checked again."""
 THREAD = "dead-letter-topic"
 
 _MAY_EXIST = frozenset({KafkaError.TOPIC_ALREADY_EXISTS})
@@ -120,10 +120,10 @@ def create(
 
 
 class DeadLetterTopics:
-    """Which dead-letter topics can be used, where a pattern may take in new topics at any time.
+    """Which dead-letter topics can be used; a pattern may take in new topics at any time.
 
-    One that cannot be used holds only its own letters and is looked at again until it can: what a
-    new topic lacks must not harm those that were read before it.
+    An unusable one holds only its own letters and is checked again until it can be used: a new
+    topic must not harm the others.
     """
 
     def __init__(

@@ -1,8 +1,8 @@
-"""Which partitions give no records, for as long as there is any reason.
+"""Pauses partitions while any reason to do so holds.
 
 librdkafka has one pause for all reasons, and keeps it over a revoke and the next assignment
-(github.com/confluentinc/confluent-kafka-go/issues/193). Here no reason ends another, and what is
-assigned is read, whatever it was when it went.
+(github.com/confluentinc/confluent-kafka-go/issues/193). Here one reason does not
+end another, and a newly assigned partition is read whatever its pause was before.
 """
 
 from __future__ import annotations

@@ -126,8 +126,8 @@ class Positions:
     def pin(self, tenures: Collection[Tenure]) -> list[Tenure]:
         """Commit where those of *tenures* begin that must not be read before; return them then.
 
-        After a crash before the first record the end would be another one, and what came between
-        lost. In the middle of a rebalance the group takes no commit: then the next poll asks again.
+        After a crash before the first record the end would have moved, and the records between be
+        lost. During a rebalance the group takes no commit: the next poll tries again.
 
         Raises:
             StartError: the group will not take it.
@@ -151,7 +151,7 @@ class Positions:
         return list(beginnings)
 
     def jump(self, partition: Partition, why: str) -> int:
-        """Return the offset to go on at, the one to go on from being gone.
+        """Return the offset to go on at; the committed one is not in the log.
 
         Raises:
             StartError: the operator wants to be asked, which is the default.
@@ -170,7 +170,7 @@ class Positions:
         return offset
 
     def restart(self, partition: Partition, offset: int, *, cooperative: bool) -> None:
-        """Read *partition* from *offset* on: librdkafka has stopped, and so cannot seek."""
+        """Read *partition* from *offset* on: librdkafka has stopped reading it and cannot seek."""
         place = place_of(partition, offset)
         if cooperative:
             self._consumer.incremental_unassign([place])

@@ -146,9 +146,9 @@ class KafkaSource:
     def is_member(self) -> bool:
         """True once the group has taken this consumer in, with partitions or without.
 
-        A member id says too little: by KIP-848 the client gives it to itself, and a coordinator
-        gives one to who has yet to join. The generation comes with the answer that lets it in, but
-        outlives the member id of who was thrown out.
+        A member id is not enough: under KIP-848 the client makes its own, and the classic
+        coordinator gives one before the join. The generation comes with the join, and outlives
+        the member id of a member that was thrown out.
         """
         generation = generation_of(self._consumer.consumer_group_metadata())
         return bool(self._consumer.memberid()) and (generation is None or generation > 0)
@@ -199,10 +199,10 @@ class KafkaSource:
         self._raise_failure()
 
     def _out_of_range(self, message: Message, error: KafkaError) -> None:
-        """Go on where the operator says, the offset that *message* is about being gone.
+        """Go on where the operator says: the offset of *message* is not in the log.
 
-        Ahead of it there is just a gap, and what is in flight is still ours to finish. A place
-        before it means that the log is another one, in which the offsets begin anew.
+        A later place is just a gap, and what is in flight stays ours. An earlier place means that
+        the log is another one, whose offsets begin anew.
         """
         tenure = self._owned.get((message.topic(), message.partition()))
         offset = message.offset()

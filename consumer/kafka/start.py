@@ -1,4 +1,4 @@
-"""What must be true before the first record is read; each failure is a sentence, not a stack.
+"""Checks before the first record is read; each failure is a sentence, not a stack trace.
 
 The brokers let us in, the topics exist and may be read, the group may be joined, the dead-letter
 topics exist or can be made, and may be written.

@@ -1,4 +1,4 @@
-"""What is counted with: plain numbers by their labels, and histograms.
+"""Counters as plain numbers by their labels, and histograms.
 
 It costs no lock and a fraction of a microsecond; `metrics` says what is counted.
 """

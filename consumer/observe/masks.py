@@ -1,4 +1,4 @@
-r"""What is taken out of a text before it is written: a net under the rule that it never gets there.
+r"""Masks e-mail addresses and credentials in texts, should one get there in spite of the rule.
 
 Each pattern takes time by the text's length and not by its square, whatever the text: a match can
 begin only where a word, an authority or a name of a secret does, and none reaches past the next.

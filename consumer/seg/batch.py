@@ -1,4 +1,4 @@
-"""What travels in one request, and the search for the call that Seg rejects.
+"""The calls of one request, and the search for the one that Seg rejects.
 
 In single mode a batch is one call. In batch mode a rejected array is halved: the calls before
 the guilty one are accepted on the way, the guilty one ends up alone in a request of its own (so

@@ -7,7 +7,7 @@
 While it is not closed, consumption is paused and nothing is dropped. What opened it decides how
 it closes: after an outage the waits grow with full jitter; `unauthorised` and `misrouted` are
 tried again at a fixed interval, so that a corrected key or endpoint goes on by itself; a
-dead-letter storm waits for the operator, for what it stopped cannot be judged by a program.
+dead-letter storm waits for the operator.
 """
 
 from __future__ import annotations
@@ -24,11 +24,10 @@ if TYPE_CHECKING:
     from consumer.seg.weather import Weather
 
 FAILURES_TO_OPEN = 10
-"""Failures of Seg in a row, with no success between them, that count as an outage.
+"""How many failures in a row count as an outage.
 
-As many as were under way when the row began, if that is more: errors come faster than answers,
-so of many requests that were sent together the failures return first. And as many as are no
-chance in the weather that the row began in: a Seg that fails half of all requests is not away.
+More, if more requests were in flight when the row began: errors return faster than answers. More
+also in bad weather: a Seg that fails half of all requests is not away.
 """
 
 

@@ -32,7 +32,7 @@ ANSWER_BYTES = 64 * 1024
 STOOD_STILL_S = 2.0
 """A client that nobody polled for so long cannot say that Seg was too slow."""
 CONTINUE_ABOVE_BYTES = 500_000
-"""Well below the size from which libcurl asks before it sends a body, 1 MiB. Each header costs."""
+"""Below the 1 MiB from which libcurl sends `Expect: 100-continue`; each header costs."""
 
 LIFETIME_S = 300.0
 """How old a connection may be, give or take a fifth: they are not all made anew at once."""
@@ -170,9 +170,9 @@ class Client:
                 answers.append(self._released(transfer, answer, now_s))
 
     def _withdraw_late(self) -> None:
-        """Take out what has not left, when its time is over: before libcurl gets to send it.
+        """Take out requests that are not sent yet and whose time is over.
 
-        Between `send` and this the process may have stood still, or a handshake taken long.
+        The process may have stood still since `send`, or a handshake taken long.
         """
         if self._clock.boottime_s() < self.send_until_s:
             return

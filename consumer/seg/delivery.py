@@ -6,8 +6,8 @@
 
 One `step` starts what may start (`dispatch`), waits for answers, and does what each means
 (`judge`). A call leaves delivered, ignored (Seg does not support its type) or dead (it is at fault
-itself); until then it is tried again. Nothing is ever dropped here, but calls of a partition that
-another member owns now.
+itself); until then it is tried again. Only calls of a partition that another member now owns are
+dropped.
 """
 
 from __future__ import annotations

@@ -12,7 +12,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from consumer.core.checkpoint import LIMIT_BYTES, SPAN_MAX, UnreadableError, decode, encode
+from consumer.core.checkpoint import (
+    LIMIT_BYTES,
+    SPAN_MAX,
+    UnreadableError,
+    decode,
+    encode,
+    log_of,
+    with_log,
+)
 from consumer.core.ledger import Checkpoint
 
 
@@ -233,3 +241,16 @@ def test_unreadable_text_is_refused_at_little_cost(text: str) -> None:
         tracemalloc.stop()
 
     assert peak_bytes < 4_000_000
+
+
+@pytest.mark.parametrize("text", ["", encode(Checkpoint(5, 9, (6, 8)))])
+def test_the_log_is_told_beside_what_is_finished(text: str) -> None:
+    """With something finished above the position or without."""
+    assert log_of(with_log(text, "cMJqwLcfTV6Ax3HBmWmyyQ")) == "cMJqwLcfTV6Ax3HBmWmyyQ"
+    assert log_of(with_log(text, None)) is None
+
+
+@pytest.mark.parametrize("text", [None, "by hand", "committed by a tool at noon", "2r", "x y z"])
+def test_a_strangers_text_tells_no_log(text: str | None) -> None:
+    """It would be taken for a topic that was made anew, and stop the start."""
+    assert log_of(text) is None
