@@ -35,6 +35,8 @@ class Samples:
         self.ignored: Counter[str] = Counter()
         self.dead_lettered: Counter[str] = Counter()
         """By the reason and its text."""
+        self.left_out: Counter[str] = Counter()
+        """Values that cannot be read, by Seg's key and what is wrong."""
 
     def add(self, record: Record) -> None:
         """Count what becomes of *record*.
@@ -56,6 +58,8 @@ class Samples:
             self.ignored[outcome.reason] += 1
             return
         self.delivered += 1
+        for value in outcome.left_out:
+            self.left_out[f"{value.key}: {value.why}"] += 1
 
     def told(self) -> Object:
         """Return the counts as JSON."""
@@ -64,6 +68,7 @@ class Samples:
             "delivered": self.delivered,
             "ignored": {str(reason): number for reason, number in self.ignored.items()},
             "dead_lettered": {str(reason): number for reason, number in self.dead_lettered.items()},
+            "left_out": dict(self.left_out),
         }
 
 

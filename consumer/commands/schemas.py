@@ -142,6 +142,8 @@ def _print(reports: Sequence[FieldReport], samples: Samples | None) -> None:
     if samples is not None:
         table = Table("records", "outcome", title="the topic's newest", title_justify="left")
         table.add_row(str(samples.delivered), Text("delivered", "green"))
+        for text, number in samples.left_out.most_common():
+            table.add_row(str(number), Text(f"delivered without {text}", "yellow"))
         for reason, number in samples.ignored.most_common():
             table.add_row(str(number), Text(f"ignored: {reason}", "dim"))
         for reason, number in samples.dead_lettered.most_common():

@@ -288,6 +288,21 @@ class TestTopic:
         assert [text.partition(":")[0] for text in told["dead_lettered"]] == ["unknown_framing"]
         assert "jane" not in done.stdout
 
+    def test_what_is_left_out_is_counted(self) -> None:
+        """By Seg's key and what was expected; the event is delivered without it."""
+        call: Object = {"type": "track", "event": "Viewed Product", "userId": "u-1"}
+        value = Encoder()(call | {"properties": {"id": "7", "price": "1,299"}})
+        with EmbeddedBroker() as broker:
+            broker.create_topic("events", 1)
+            done = run("check", "--json", "--topic", "events", env=_filled(broker, [value]))
+
+        told = orjson.loads(done.stdout)["topic"]
+        assert told["delivered"] == 1
+        assert [(text.partition(":")[0], n) for text, n in told["left_out"].items()] == [
+            ("Price", 1)
+        ]
+        assert "1,299" not in done.stdout
+
     def test_of_which_none_would_be_delivered(self) -> None:
         """Exit code 1, though the schema in the file is fine; the reason is in the table."""
         with EmbeddedBroker() as broker:
