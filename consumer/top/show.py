@@ -50,7 +50,7 @@ def _headline(members: Sequence[Figures]) -> Text:
 def _members(members: Sequence[Figures]) -> Table:
     table = _table(
         "member",
-        *("in/s", "delivered/s", "in flight", "requests/limit", "retrying", "p50", "p99"),
+        *("in/s", "out/s", "in flight", "requests", "retrying", "p50", "p99"),
     )
     for it in members:
         table.add_row(
@@ -104,10 +104,15 @@ def _outcomes(members: Sequence[Figures]) -> Table:
 
 
 def _table(*columns: str) -> Table:
-    table = Table(box=None, padding=(0, 2), header_style="dim", caption_justify="left")
+    table = Table(box=None, padding=(0, 1), header_style="dim", caption_justify="left")
     for name in columns:
         is_text = name in {"member", "topic", "owner", "outcome", "as / why"}
-        table.add_column(name, justify="left" if is_text else "right", overflow="fold")
+        table.add_column(
+            name,
+            justify="left" if is_text else "right",
+            no_wrap=is_text and name != "as / why",
+            overflow="fold",
+        )
     return table
 
 

@@ -58,6 +58,15 @@ def test_the_screen_tells_what_a_member_does() -> None:
         assert fact in text
 
 
+def test_an_address_stands_on_one_line() -> None:
+    """Also on 80 columns: half an address is nobody's."""
+    address = "10.244.13.207:9090"
+
+    lines = shown(BUSY._replace(address=address)).splitlines()
+
+    assert address in [line.split()[0] for line in lines if line.strip()]
+
+
 def test_the_screen_tells_why_a_member_does_nothing() -> None:
     """What it waits for, with the detail; or why it does not answer."""
     waiting = BUSY._replace(waits_for="unauthorised", detail="Seg answered 403")
