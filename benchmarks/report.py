@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from rich.table import Table
 
 from benchmarks.figures import CPU, RATE, Figures, middle, ratio
-from benchmarks.scale import ignored_share
+from benchmarks.scale import Point, ignored_share
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from benchmarks.scale import Point
 
 Rounds = dict[str, list[Figures]]
 

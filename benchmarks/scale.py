@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from benchmarks.contenders import FLOOR, OURS
-from benchmarks.figures import CPU, RATE
+from benchmarks.figures import CPU, RATE, Figures
 from benchmarks.load import Load
 from benchmarks.sink import SinkProcess
 from benchmarks.stage import ContenderError, fill, finish, start
@@ -15,7 +15,6 @@ from benchmarks.stage import ContenderError, fill, finish, start
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from benchmarks.figures import Figures
     from benchmarks.stage import Stage
 
     Say = Callable[[str], None]

@@ -8,6 +8,7 @@ names another; without one, see `framing`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeAlias, cast
 
@@ -16,6 +17,7 @@ from fastavro import schemaless_reader
 
 from consumer.avro import framing
 from consumer.avro.fast_reader import UNUSUAL
+from consumer.avro.framing import Mode
 from consumer.avro.plan import EXTRA, NOTHING, Plans, make_plan
 from consumer.avro.schemas import index, read
 from consumer.avro.shapes import AFTER
@@ -23,10 +25,9 @@ from consumer.avro.values import open_object
 from consumer.core.errors import DeadLetterReason, MisconfiguredError, PoisonError, StartError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
-    from consumer.avro.framing import Mode, RegistryId, SchemaKey
+    from consumer.avro.framing import RegistryId, SchemaKey
     from consumer.avro.plan import Plan
     from consumer.core.model import Event, Headers, Value
 

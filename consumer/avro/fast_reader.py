@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from consumer.avro.nodes import Node
     from consumer.core.model import Event
 
-    FastReader: TypeAlias = Callable[[bytes, int], Event]
-    """Takes a value and where the datum starts in it."""
+FastReader: TypeAlias = "Callable[[bytes, int], Event]"
+"""Takes a value and where the datum starts in it."""
 
 UNUSUAL: Final = (IndexError, KeyError, ValueError, struct.error, PoisonError)
 """What a fast reader raises for a datum that it leaves to the careful one."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from consumer.avro import fast_code, fast_reader
+from consumer.avro.fast_reader import FastReader
+from consumer.avro.nodes import Node
 from consumer.avro.safe_schema import MAX_BRANCHES, Rewriter, fields_of, resolved, unusable
 from consumer.avro.schema_text import parsed
 from consumer.avro.shapes import AFTER, branches, implied, shape_of
@@ -14,10 +17,9 @@ from consumer.core.errors import PoisonError
 from consumer.core.model import Event
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from consumer.avro.fast_reader import FastReader
-    from consumer.avro.nodes import Node, Schema
+    from consumer.avro.nodes import Schema
     from consumer.avro.safe_schema import Converter
     from consumer.avro.shapes import Shape
 

@@ -22,9 +22,9 @@ import orjson
 import pycurl
 
 from consumer.core.errors import ConsumerError, UnavailableError
+from consumer.core.model import Object
 
 if TYPE_CHECKING:
-    from consumer.core.model import Object
     from consumer.core.timing import Clock
 
 DEPENDENCY: Final = "schema_registry"

@@ -14,12 +14,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from consumer.avro.nodes import Schema
 from consumer.avro.safe_schema import fields_of, resolved
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from consumer.avro.nodes import Schema
 
 TYPES: Final = frozenset({"alias", "group", "identify", "page", "screen", "track"})
 """Segment's types of call."""

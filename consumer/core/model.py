@@ -16,10 +16,11 @@ from collections import deque
 from enum import Enum, auto
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypedDict
 
+from consumer.core.errors import DeadLetterReason, IgnoredReason
 from consumer.core.ledger import Ledger
 
 if TYPE_CHECKING:
-    from consumer.core.errors import DeadLetterReason, IgnoredReason, UnavailableError
+    from consumer.core.errors import UnavailableError
     from consumer.core.ledger import Checkpoint
 
 Value: TypeAlias = "bool | int | float | str | list[Value] | dict[str, Value] | None"

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Hashable
+from typing import NamedTuple
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
-
-    from consumer.core.lanes import Lanes
-    from consumer.core.model import Event, Headers, Ignored, Record, SegCall
-    from consumer.core.ports import Decode, Source
-    from consumer.flow.assignment import Assignment
-    from consumer.flow.backpressure import Backpressure
-    from consumer.flow.letters import Letters
-    from consumer.flow.outcomes import Outcomes
-    from consumer.seg.delivery import Delivery
+from consumer.core.lanes import Lanes
+from consumer.core.model import Event, Headers, Ignored, Record, SegCall
+from consumer.core.ports import Decode, Source
+from consumer.flow.assignment import Assignment
+from consumer.flow.backpressure import Backpressure
+from consumer.flow.letters import Letters
+from consumer.flow.outcomes import Outcomes
+from consumer.seg.delivery import Delivery
 
 
 class Stages(NamedTuple):

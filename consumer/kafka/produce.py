@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from consumer.core.errors import StartError
+from consumer.core.model import Headers
 from consumer.kafka.config import make, producer_config
 from consumer.kafka.problems import code_of
 
 if TYPE_CHECKING:
-    from consumer.core.model import Headers
     from consumer.settings import KafkaSettings
 
 PARTITION_BY_KEY = -1  # RD_KAFKA_PARTITION_UA: librdkafka's partitioner decides

@@ -5,6 +5,7 @@ A member that does not answer is a fact, not a failure: the others are still sho
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.error import HTTPError, URLError
@@ -17,7 +18,6 @@ from consumer.core.errors import SettingsError
 from consumer.observe.metrics import PREFIX
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from http.client import HTTPResponse
 
     from consumer.core.timing import Clock

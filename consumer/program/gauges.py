@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from consumer.core.ports import Extent
+from consumer.flow.assignment import Assignment
+from consumer.flow.letters import Letters
 from consumer.seg.breaker import OpenReason
+from consumer.seg.delivery import Delivery
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from consumer.core.ledger import Ledger
     from consumer.core.model import Partition, Tenure
-    from consumer.flow.assignment import Assignment
-    from consumer.flow.letters import Letters
     from consumer.observe.metrics import Tally
-    from consumer.seg.delivery import Delivery
 
 UNKNOWN = Extent(None, None)
 

@@ -6,6 +6,7 @@ import platform
 from importlib.metadata import version
 from typing import TYPE_CHECKING, NamedTuple
 
+from consumer.avro.lookups import Lookups
 from consumer.core.lanes import Lanes
 from consumer.flow.assignment import Assignment
 from consumer.flow.backpressure import Backpressure, Bounds
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
 
     from structlog.typing import FilteringBoundLogger
 
-    from consumer.avro.lookups import Lookups
     from consumer.core.model import Record, SegCall
     from consumer.core.timing import Clock
     from consumer.observe.metrics import Tally

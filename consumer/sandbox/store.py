@@ -6,13 +6,13 @@ from collections import Counter, deque
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
+from consumer.core.model import Object
 from consumer.sandbox.journal import Journal, Line, read_journal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from consumer.core.model import Object
     from consumer.core.timing import Clock
 
 _SURE_KEYS = 500_000

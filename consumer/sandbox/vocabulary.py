@@ -7,13 +7,15 @@ promises no more, a word holds any single value. Null is never one: what is abse
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+from consumer.core.model import Value
 
-    from consumer.core.model import Value
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _EMAIL_MAX_CHARACTERS = 254

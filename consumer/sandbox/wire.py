@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from functools import cache
 from http import HTTPStatus
@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 import orjson
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from consumer.core.model import Value
 
 JSON = b"application/json"

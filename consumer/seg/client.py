@@ -14,6 +14,7 @@ from __future__ import annotations
 import base64
 import re
 from math import inf
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import pycurl
@@ -22,8 +23,6 @@ from consumer.seg.answers import NOT_SENT, STOOD_STILL, Answer, Cause, detail_of
 from consumer.seg.pools import Pools
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from consumer.core.timing import Clock
     from consumer.seg.pools import Pool
 

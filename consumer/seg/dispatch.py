@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from consumer.seg.answers import THROTTLED, AnswerClass
 from consumer.seg.batch import call_key
 from consumer.seg.breaker import BreakerState
+from consumer.seg.limiter import Concurrency
+from consumer.seg.rate import Rate
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -15,10 +17,8 @@ if TYPE_CHECKING:
     from consumer.seg.answers import Answer
     from consumer.seg.batch import Batch
     from consumer.seg.breaker import Breaker
-    from consumer.seg.limiter import Concurrency
     from consumer.seg.outbox import Outbox
     from consumer.seg.ports import Sender
-    from consumer.seg.rate import Rate
 
 _JUDGED = {AnswerClass.DELIVERED, AnswerClass.UNSUPPORTED, AnswerClass.REJECTED}
 

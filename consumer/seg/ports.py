@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
+from consumer.core.errors import DeadLetterReason, IgnoredReason
+from consumer.core.lanes import Task
+
 if TYPE_CHECKING:
-    from consumer.core.errors import DeadLetterReason, IgnoredReason
-    from consumer.core.lanes import Task
     from consumer.seg.answers import Answer
 
 

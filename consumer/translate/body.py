@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _MAX_DEPTH: Final = 254
 """orjson writes no deeper (it reads 1,024 levels)."""
 
-_CONTROLS: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+_CONTROLS: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 _LATE_CONTROLS: Final = re.compile(rb"\xc2[\x80-\x9f]")
 """The controls beyond ASCII, in UTF-8."""
 _BACKSLASH: Final = 0x5C

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from consumer.translate.numbers import number
 from consumer.translate.plans import Plans, bare
+from consumer.translate.readers import Reader
 
 if TYPE_CHECKING:
     from consumer.core.model import Object, Value
     from consumer.translate.plans import Names
-    from consumer.translate.readers import Reader
 
 Path: TypeAlias = tuple[str, ...]
 """The names that lead to a value: `address.country` is `("address", "country")`."""
@@ -31,14 +31,6 @@ class Merged(NamedTuple):
     """One key of Seg's that lists the texts of all its sources, in order, no doubles."""
 
     key: str
-    sources: tuple[str, ...]
-
-
-class Listed(NamedTuple):
-    """One key of Seg's that lists objects, each rewritten by *table*."""
-
-    key: str
-    table: Table
     sources: tuple[str, ...]
 
 
@@ -87,6 +79,14 @@ class Table:
         if value is None:
             return self.knows(name)
         return value == "" and bare(name) in self._texts
+
+
+class Listed(NamedTuple):
+    """One key of Seg's that lists objects, each rewritten by *table*."""
+
+    key: str
+    table: Table
+    sources: tuple[str, ...]
 
 
 def names_of(row: Row | Merged | Listed) -> Names:

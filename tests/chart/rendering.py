@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import yaml
 
 from tests.chart.generate import CHART
+from tests.chart.trees import Tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.chart.trees import Tree
 
 CASES = sorted((CHART / "ci").glob("*-values.yaml"))
 MINIMAL = CHART / "ci" / "minimal-values.yaml"

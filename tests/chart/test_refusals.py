@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from tests.chart.generate import CHART
 from tests.chart.rendering import CASES, MINIMAL, Helm
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.chart.trees import Tree
+from tests.chart.trees import Tree
 
 KEDA = CHART / "ci" / "keda-values.yaml"
 HPA = CHART / "ci" / "hpa-values.yaml"

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from tests.chart.tools import ROOT
+from tests.chart.trees import Tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.chart.trees import Tree
 
 HOME = ROOT / ".cache" / "image"
 BASE = "localhost/python:3.11-slim"

@@ -7,13 +7,11 @@ are written but not acknowledged; a process that dies between any two of these.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from consumer.flow.backpressure import Bounds
 from consumer.seg.retry import RetryPolicy
-
-if TYPE_CHECKING:
-    from tests.model.truth import Epoch, Ordering, Place
+from tests.model.truth import Epoch, Ordering, Place
 
 AnswerKind: TypeAlias = Literal[
     "takes",  # as the call deserves: 200, 400, 501, or 500 if it breaks Seg

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Mapping
 from http.client import HTTPConnection
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
@@ -11,7 +12,6 @@ import orjson
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Mapping
 
     from consumer.core.model import Object, Value
 

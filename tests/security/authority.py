@@ -6,6 +6,7 @@ import base64
 import shutil
 import subprocess
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import pytest
@@ -14,7 +15,6 @@ from consumer.core.timing import SystemClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
 _EC: Final = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
 _HOST: Final = "subjectAltName=IP:127.0.0.1,DNS:localhost\n"

@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
 from consumer.kafka.dead_letter_reader import Wanted, read_letters
 from consumer.settings import load
-from tests.kafka.brokers import committed
+from tests.kafka.brokers import Broker, committed
 from tests.soak.members import Sleepers
+from tests.soak.seg import SegFaults
 from tests.soak.traffic import POISON_REASON, USERS, Traffic
-from tests.soak.trouble import Trouble
+from tests.soak.trouble import Faults, Trouble
 from tests.soak.verdict import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
     from random import Random
 
-    from tests.kafka.brokers import Broker
     from tests.soak.members import Members
-    from tests.soak.seg import SegFaults
-    from tests.soak.trouble import Faults
 
 PARTITIONS = 24
 BACKLOG_MAX = 80_000

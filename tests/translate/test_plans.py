@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from consumer.core.model import Object
 from consumer.translate import plans, tables
 from consumer.translate.envelope import email_of
 from consumer.translate.lists import objects_in
@@ -21,7 +22,7 @@ from consumer.translate.rows import Listed, Merged, Row, Table, dig, path
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from consumer.core.model import Object, Value
+    from consumer.core.model import Value
     from consumer.translate.envelope import TidyEvent
     from consumer.translate.notes import Notes
 
