@@ -1,5 +1,5 @@
 # syntax=docker/dockerfile:1
-# The image of seg-consumer: locked wheels in, nothing built from source, nobody's root.
+# The image of seg-consumer: locked wheels in, our own hot modules compiled, nobody's root.
 #
 #   docker build --build-arg VERSION=0.1.0 --build-arg REVISION="$(git rev-parse HEAD)" -t seg-consumer:0.1.0 .
 #
@@ -21,14 +21,20 @@ RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf --mount=type=secret,id=
  && python -m compileall -q --invalidation-mode unchecked-hash /opt/seg-consumer/lib
 
 FROM packages AS program
-COPY requirements/build.txt requirements/
+# hadolint ignore=DL3008
+RUN apt-get update -qq \
+ && apt-get install -qq -y --no-install-recommends gcc libc6-dev >/dev/null \
+ && rm -rf /var/lib/apt/lists/*
+COPY requirements/build.txt requirements/compiled.py requirements/
 RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf --mount=type=secret,id=ca.pem \
     python -m venv --without-pip tools \
  && python -m pip --python tools/bin/python install --no-deps --require-hashes --only-binary :all: -r requirements/build.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY schemas/ schemas/
 COPY consumer/ consumer/
-RUN python -m pip --python tools/bin/python wheel --no-deps --no-build-isolation --no-index --wheel-dir dist . \
+# BUILD=pure makes it Python alone: slower, and the same.
+ARG BUILD=compiled
+RUN SEG_CONSUMER_BUILD=${BUILD} python -m pip --python tools/bin/python wheel --no-deps --no-build-isolation --no-index --wheel-dir dist . \
  && python -m pip --python /opt/seg-consumer/bin/python install --no-compile --no-deps --no-index --prefix program dist/*.whl \
  && python -m compileall -q --invalidation-mode unchecked-hash -s program -p /opt/seg-consumer program/lib
 

@@ -4,9 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 # PYTHON=python3.12 makes the environment with another interpreter, and remains in force.
 PYTHON ?=
+# Where the hot modules are compiled, and how a command runs the best build there is of the sources.
+COMPILED := .cache/compiled
+BEST = PYTHONSAFEPATH=1 PYTHONPATH="$$($(BIN)/python requirements/compiled.py $(COMPILED) --where):$(CURDIR)"
 
-.PHONY: ready help setup demo test test-fast test-pythons lint bench bench-memory soak \
-	kafka-up kafka-down chart-tools chart-test image-test cluster-test weather dashboards docs format lock clean
+.PHONY: ready help setup compiled demo test test-fast test-compiled test-pythons lint bench bench-memory \
+	soak kafka-up kafka-down chart-tools chart-test image-test cluster-test weather dashboards docs format lock clean
 
 ready:
 	@sh requirements/environment.sh "$(VENV)" "$(PYTHON)"
@@ -14,10 +17,13 @@ ready:
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-setup: ready ## Make .venv with the locked packages.
+setup: compiled ## Make .venv with the locked packages, and compile what is hot.
+
+compiled: ready
+	@$(BIN)/python requirements/compiled.py $(COMPILED)
 
 demo: ready ## Run Kafka, the consumer and a stand-in for Seg on the sample events.
-	@$(BIN)/seg-consumer demo
+	@$(BEST) $(BIN)/seg-consumer demo
 
 test: ready ## Run the tests.
 	@$(BIN)/python -m pytest
@@ -28,6 +34,10 @@ FAST := tests/core tests/flow tests/avro tests/translate tests/seg tests/observe
 test-fast: ready ## Run the tests that need no broker and no process, in under a minute.
 	@$(BIN)/python -m pytest -q --hypothesis-profile=fast -m "not broker" $(FAST)
 
+test-compiled: compiled ## Run those that need no broker on the compiled build.
+	@$(BEST) $(BIN)/python -m pytest -o pythonpath= --ignore=tests/chart \
+		-m "(not broker or guard) and not real and not monitoring"
+
 test-pythons: ready ## Run those that need no broker on the other interpreters (PYTHONS="python3.12 ...").
 	@$(BIN)/python -m tests.machines.pythons $(PYTHONS)
 
@@ -36,15 +46,15 @@ lint: ready ## Check style and types.
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-bench: ready ## Measure against the bare libraries and others (BENCH="--only scale --json").
-	@$(BIN)/python -m benchmarks $(BENCH)
+bench: compiled ## Measure against the bare libraries and others (BENCH="--only scale --json").
+	@$(BEST) $(BIN)/python -m benchmarks $(BENCH)
 
-bench-memory: ready ## Watch memory with a full window for ten minutes.
-	@$(BIN)/python -m benchmarks.memory --seconds 600
+bench-memory: compiled ## Watch memory with a full window for ten minutes.
+	@$(BEST) $(BIN)/python -m benchmarks.memory --seconds 600
 
 soak: ready ## The long tests, and ten minutes of kills and outages (SOAK="--brokers real").
 	@SEG_TEST_SOAK=1 $(BIN)/python -m pytest tests/kafka
-	@$(BIN)/python -m tests.soak $(SOAK)
+	@$(BEST) $(BIN)/python -m tests.soak $(SOAK)
 
 kafka-up: ready ## Start a real Kafka that stays, print its address (BROKERS=3; needs java and mvn).
 	@$(BIN)/python -m tests.kafka_real up --brokers $(or $(BROKERS),1)

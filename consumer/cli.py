@@ -18,6 +18,7 @@ from typing import NoReturn
 
 import click
 
+from consumer.core.build import BUILD
 from consumer.core.errors import ConsumerError, SettingsError
 
 COMMANDS = (
@@ -52,7 +53,9 @@ class Commands(click.Group):
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(version("seg-consumer"), prog_name="seg-consumer")
+@click.version_option(
+    version("seg-consumer"), prog_name="seg-consumer", message=f"%(prog)s %(version)s ({BUILD})"
+)
 @click.option(
     "--config",
     "file",

@@ -1,15 +1,6 @@
-"""A reader written out as Python: what most writers' data take half the time with.
+"""A reader made once a schema: what most writers' data take a fraction of the time with.
 
-fastavro walks through the schema for each datum. The walk is known beforehand, so it is written out
-once a schema, and compiled:
-
-    branch = value[at]; at += 1                     `messageId`
-    if branch == 0: v0 = None                       the first branch of its union, null
-    elif branch == 2:                               the second, a string
-        size = value[at]; at += 1
-        ...
-        v0 = value[start:at].decode()
-    else: raise ValueError
+fastavro asks the schema anew for each datum. Here a tree of `fast_kinds` is made of it, and walked.
 
 Such a reader is right or raises. What is unusual in a datum (a number that is no time of our days,
 an index in two bytes, an empty JSON text), and what is wrong with one, it leaves to the careful
@@ -19,26 +10,54 @@ reader in `decoder`, which has the words for it.
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
+from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
-import orjson
+from fastavro.read import LOGICAL_READERS
 
-from consumer.avro.fast_code import IGNORED, Code, NotFastError, branches_of
+from consumer.avro import fast_kinds as kinds
+from consumer.avro.safe_schema import MAX_BRANCHES
 from consumer.avro.shapes import AFTER
 from consumer.core.errors import PoisonError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from consumer.avro.fast_code import Reads
     from consumer.avro.nodes import Node
-    from consumer.core.model import Event
-
-FastReader: TypeAlias = "Callable[[bytes, int], Event]"
-"""Takes a value and where the datum starts in it."""
 
 UNUSUAL: Final = (IndexError, KeyError, ValueError, struct.error, PoisonError)
 """What a fast reader raises for a datum that it leaves to the careful one."""
+
+Reads: TypeAlias = "Mapping[str, kinds.Kind]"
+"""How each type without details is read, by its name or by `type logical-type`."""
+
+VALUE: Final[Reads] = {
+    "null": kinds.Null(),
+    "boolean": kinds.Boolean(),
+    "int": kinds.Long(),
+    "long": kinds.Long(),
+    "float": kinds.Float(),
+    "double": kinds.Double(),
+    "double seg-value-": kinds.Finite(),
+    "string": kinds.Text(),
+    "bytes": kinds.Bytes(),
+    "bytes seg-value-": kinds.Text(),
+}
+OBJECT: Final[Reads] = {**VALUE, "bytes": kinds.JsonObject(), "string": kinds.JsonObject()}
+INSTANT: Final[Reads] = {
+    **VALUE,
+    "long": kinds.Instant(),
+    "long seg-instant-timestamp-millis": kinds.Instant(),
+    "long seg-instant-local-timestamp-millis": kinds.Instant(),
+}
+IGNORED: Final[Reads] = {**VALUE, "int": kinds.PassedOver()}
+
+MAX_TYPES: Final = 1_000
+MAX_LEVELS: Final = 32
+"""Each is a call within a call."""
+
+
+class NotFastError(Exception):
+    """The schema has what only the careful reader reads."""
 
 
 def reader(
@@ -46,82 +65,114 @@ def reader(
     purposes: Mapping[str, Reads],
     implied: Mapping[str, str],
     row: Sequence[Node] | None,
-) -> FastReader | None:
+) -> kinds.Datum | None:
     """Return the reader of an event with *fields*, as `safe_schema` made them.
 
     None where they have what only the careful reader reads. *purposes* tells how a field's values
     are read; those of a field that it does not name are passed over. *implied* is put in. *row* is
     the envelope of Debezium's around it, where there is one.
     """
-    code = Code(_SCOPE)
+    maker = _Maker()
     try:
-        lines = _event(code, fields, purposes, implied)
-        if row is not None:
-            lines = _row(code, row, lines)
+        made = [maker.field(field, purposes.get(_name(field), IGNORED)) for field in fields]
+        event = kinds.Envelope(made, set(purposes), dict(implied))
+        return kinds.Datum(event if row is None else maker.row(row, event))
     except NotFastError:
         return None
-    # What reads beyond the end comes to stand beyond it, and never goes back.
-    return _compiled([*lines, "if at != len(value): raise ValueError", "return event"], code.scope)
 
 
-def of_branches(readers: Sequence[FastReader | None]) -> FastReader:
+def of_branches(readers: Sequence[kinds.Datum | None]) -> kinds.Datum:
     """Return the reader of a union with *readers* for its branches."""
-    by_index = {2 * index: it for index, it in enumerate(readers) if it is not None}
-    return lambda value, at: by_index[value[at]](value, at + 1)
+    return kinds.Datum(kinds.Union([None if it is None else it.kind for it in readers]))
 
 
-def _event(
-    code: Code, fields: Sequence[Node], purposes: Mapping[str, Reads], implied: Mapping[str, str]
-) -> list[str]:
-    lines: list[str] = []
-    parts = [f"{name!r}: {it!r}" for name, it in implied.items()]
-    for number, field in enumerate(fields):
-        name = cast("str", field["name"])
-        reads = purposes.get(name, IGNORED)
-        lines += code.read(cast("Node | str", field["type"]), f"v{number}", reads)
-        if name in purposes:
-            parts.append(f"{name!r}: v{number}")
-        if name == "type":
-            lines.append(f"if v{number} is None: raise ValueError")  # no event is without one
-    return [*lines, f"event = {{{', '.join(parts)}}}"]
+class _Maker:
+    """Makes the types of one reader."""
+
+    def __init__(self) -> None:
+        self._types = 0
+
+    def field(self, node: Node, reads: Reads, level: int = 1) -> kinds.Field:
+        return kinds.Field(_name(node), self._kind(_type(node), reads, level))
+
+    def row(self, fields: Sequence[Node], event: kinds.Envelope) -> kinds.Row:
+        """Return the row with *fields*, of which one is the *event*."""
+        made: list[kinds.Kind] = []
+        after = 0
+        for number, field in enumerate(fields):
+            kind = _type(field)
+            if _name(field) != AFTER:
+                made.append(self._kind(kind, IGNORED, 1))
+                continue
+            after = number
+            if isinstance(kind, dict) and kind["type"] == "union":
+                branches: list[kinds.Kind | None] = [
+                    None if it == "null" else event for it in _branches(kind)
+                ]
+                made.append(kinds.Union(branches))
+            else:
+                made.append(event)
+        return kinds.Row(made, after)
+
+    def _kind(self, node: Node | str, reads: Reads, level: int) -> kinds.Kind:
+        """Return the type *node*, its data read by *reads*.
+
+        Raises:
+            NotFastError: for a type that *reads* does not have, or too many types.
+        """
+        self._types += 1
+        if self._types > MAX_TYPES or level > MAX_LEVELS:
+            raise NotFastError
+        if isinstance(node, str):
+            node = {"type": node}
+        match node["type"]:
+            case "union":
+                branches = _branches(node)
+                if len(branches) > MAX_BRANCHES:
+                    raise NotFastError
+                return kinds.Union([self._kind(it, reads, level + 1) for it in branches])
+            case "record":
+                fields = cast("Sequence[Node]", node["fields"])
+                return kinds.Record([self.field(field, VALUE, level + 1) for field in fields])
+            case "map":
+                return kinds.Map(self._kind(_type(node, "values"), VALUE, level + 1))
+            case "array":
+                return kinds.Array(self._kind(_type(node, "items"), VALUE, level + 1))
+            case _:
+                return _leaf(node, reads)
 
 
-def _row(code: Code, row: Sequence[Node], event: Sequence[str]) -> list[str]:
-    """Return the lines that read the fields of *row*, of which one is the *event*."""
-    lines: list[str] = []
-    for field in row:
-        kind = cast("Node", field["type"])
-        if field["name"] != AFTER:
-            lines += code.read(kind, "_", IGNORED)
-        elif kind["type"] == "union":
-            index = next(at for at, it in enumerate(branches_of(kind)) if it != "null")
-            lines += [f"if value[at] != {2 * index}: raise ValueError", "at += 1", *event]
-        else:
-            lines += event
-    return lines
+def _leaf(node: Node, reads: Reads) -> kinds.Kind:
+    kind = cast("str", node["type"])
+    logical = cast("str | None", node.get("logicalType"))
+    if kind == "enum":
+        every = cast("dict[int, str]", node["symbols"])
+        return kinds.Symbol([every[index] for index in range(len(every))])
+    if kind == "fixed" and logical is None:
+        return kinds.Fixed(cast("int", node["size"]))
+    if kind == "bytes" and logical == "seg-value-decimal":
+        return kinds.Decimal(cast("int", node["scale"]))
+    known = reads.get(kind if logical is None else f"{kind} {logical}")
+    if known is not None:
+        return known
+    if logical is None or kind not in _CONVERTED:
+        raise NotFastError
+    raw = kinds.Fixed(cast("int", node["size"])) if kind == "fixed" else VALUE[kind]
+    return kinds.Converted(raw, LOGICAL_READERS[f"{kind}-{logical}"], node)
 
 
-def _compiled(lines: Sequence[str], scope: dict[str, Any]) -> FastReader:
-    exec("\n ".join(["def read(value, at):", *lines]), scope)  # noqa: S102 - our own text
-    return cast("FastReader", scope["read"])
+_CONVERTED: Final = frozenset({"int", "long", "float", "bytes", "fixed"})
+"""What functions of `values` convert."""
 
 
-def _long_size(size: int, value: bytes, at: int) -> tuple[int, int]:
-    """Go on with a varint of more than two bytes, up to 63 bits."""
-    size &= (1 << 14) - 1
-    for shift in range(14, 63, 7):
-        byte = value[at]
-        at += 1
-        size |= (byte & 0x7F) << shift
-        if byte <= 0x7F:  # noqa: PLR2004 - seven bits a byte, the eighth says that more follow
-            return size, at
-    raise ValueError
+def _name(field: Node) -> str:
+    return cast("str", field["name"])
 
 
-_SCOPE: Final[Mapping[str, object]] = {
-    "from_bytes": int.from_bytes,
-    "loads": orjson.loads,
-    "long_size": _long_size,
-    "unpack_double": struct.Struct("<d").unpack_from,
-    "unpack_float": struct.Struct("<f").unpack_from,
-}
+def _type(node: Node, key: str | int = "type") -> Node | str:
+    return cast("Node | str", node[key])
+
+
+def _branches(union: Node) -> list[Node | str]:
+    """Return the types of *union*, which `safe_schema` keeps by their index."""
+    return [_type(union, index) for index in range(len(union) - 1)]

@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from consumer.avro import fast_code, fast_reader
-from consumer.avro.fast_reader import FastReader
+from consumer.avro import fast_reader
+from consumer.avro.fast_kinds import Datum
 from consumer.avro.nodes import Node
 from consumer.avro.safe_schema import MAX_BRANCHES, Rewriter, fields_of, resolved, unusable
 from consumer.avro.schema_text import parsed
@@ -31,9 +31,9 @@ TEXTS: Final = frozenset(Event.__annotations__) - INSTANTS - OBJECTS - {EXTRA}
 FIELDS: Final = INSTANTS | OBJECTS | TEXTS | {EXTRA}
 
 _PURPOSES: Final = (
-    dict.fromkeys(INSTANTS, fast_code.INSTANT)
-    | dict.fromkeys(OBJECTS | {EXTRA}, fast_code.OBJECT)
-    | dict.fromkeys(TEXTS, fast_code.VALUE)
+    dict.fromkeys(INSTANTS, fast_reader.INSTANT)
+    | dict.fromkeys(OBJECTS | {EXTRA}, fast_reader.OBJECT)
+    | dict.fromkeys(TEXTS, fast_reader.VALUE)
 )
 
 ALIASES: Final = {re.sub("([A-Z])", r"_\1", name).lower(): name for name in FIELDS}
@@ -56,7 +56,7 @@ class Plan(NamedTuple):
     """Open objects that may come as JSON text."""
     implied: Mapping[str, str]
     """Fields that the record lacks and its name tells."""
-    fast: FastReader | None
+    fast: Datum | None
     """The fast way to do all that, where there is one."""
 
 
@@ -65,7 +65,7 @@ class Plans(NamedTuple):
 
     branches: tuple[Plan | PoisonError | None, ...]
     """None stands for null, an error for a branch that no event can be read with."""
-    fast: FastReader | None
+    fast: Datum | None
 
 
 def make_plan(schemas: Sequence[str], types: Mapping[str, str] | None = None) -> Plan | Plans:
@@ -177,4 +177,4 @@ def converter(name: str) -> Converter:
 
 def _but(fields: frozenset[str], fine: set[str], kinds: Mapping[str, set[str]]) -> tuple[str, ...]:
     """Return those of *fields* that may hold other kinds than the *fine* ones."""
-    return tuple(sorted(name for name in fields & kinds.keys() if kinds[name] - fine))
+    return tuple(sorted(name for name in fields.intersection(kinds) if kinds[name] - fine))

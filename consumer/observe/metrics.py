@@ -186,7 +186,10 @@ class Tally:
     )
     loop_seconds: Labelled = _labelled(C, "Where the loop's time goes.", "Loop time", "stage")
     build_info: Labelled = _labelled(
-        G, "Always 1; the versions are its labels.", "Headline", "version", "python", "librdkafka"
+        G,
+        "Always 1; the versions are its labels, and whether it is compiled.",
+        "Headline",
+        *("version", "python", "librdkafka", "build"),
     )
 
     def answered(self, answers: Sequence[tuple[tuple[str, str], int, float]]) -> None:

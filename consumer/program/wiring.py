@@ -7,6 +7,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, NamedTuple
 
 from consumer.avro.lookups import Lookups
+from consumer.core.build import BUILD
 from consumer.core.lanes import Lanes
 from consumer.flow.assignment import Assignment
 from consumer.flow.backpressure import Backpressure, Bounds
@@ -57,9 +58,9 @@ if TYPE_CHECKING:
 VERSION = version("seg-consumer")
 
 
-def versions() -> tuple[str, str, str]:
-    """Return the versions that tell one build from another: ours, Python's, librdkafka's."""
-    return VERSION, platform.python_version(), LIBRARY_VERSION
+def versions() -> tuple[str, str, str, str]:
+    """Return what tells one build from another: our version, Python's, librdkafka's, the build."""
+    return VERSION, platform.python_version(), LIBRARY_VERSION, BUILD
 
 
 class Parts(NamedTuple):

@@ -1,8 +1,9 @@
 """The suite on other interpreters: `python -m tests.machines.pythons [INTERPRETER...]`.
 
 Without arguments on every one of the versions in pyproject.toml that this machine has, but for the
-one that runs this. Each gets the locked packages in `.cache/python-<version>`. What a broker, helm
-or Prometheus answers is left out: it is the same whoever asks.
+one that runs this. Each gets the locked packages in `.cache/python-<version>`, and the first one
+the compiled build, where there is a compiler. What a broker, helm or Prometheus answers is left
+out: it is the same whoever asks.
 """
 
 from __future__ import annotations
@@ -21,10 +22,16 @@ if TYPE_CHECKING:
 
 ROOT: Final = Path(__file__).parents[2]
 ENVIRONMENT: Final = ROOT / "requirements" / "environment.sh"
-SELECTION: Final = (
-    *("-m", "not broker and not real and not monitoring"),
-    *("--ignore=tests/chart", "--ignore=tests/monitoring"),
+COMPILER: Final = ROOT / "requirements" / "compiled.py"
+SELECTION: Final = ("--ignore=tests/chart", "--ignore=tests/monitoring")
+PURE: Final = ("-m", "not broker and not real and not monitoring")
+COMPILED: Final = (
+    "-o",
+    "pythonpath=",
+    "-m",
+    "(not broker or guard) and not real and not monitoring",
 )
+"""The guard of the hot path as well: that build is what it is for."""
 
 _WHO: Final = "import platform, sys; print(platform.python_version(), sys.base_prefix)"
 _COUNT: Final = re.compile(r"(\d+) (passed|failed|skipped|error)")
@@ -84,21 +91,32 @@ def folders() -> Iterator[Path]:
     yield from sorted(pyenv.glob("versions/*/bin"))
 
 
-def suite(it: Interpreter) -> Counter[str] | None:
+def suite(it: Interpreter, *, compiled: bool) -> Counter[str] | None:
     """Run the suite on *it* and return how its tests ended; None where it came to no end."""
     home = f".cache/python-{it.version}"
     made = subprocess.run(["/bin/sh", str(ENVIRONMENT), home, it.program], check=False)
     if made.returncode:
         return None
-    command = [f"{home}/bin/python", "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    python = f"{home}/bin/python"
+    tree = _tree(python, f".cache/compiled-{it.version}") if compiled else str(ROOT)
+    build = PURE if tree == str(ROOT) else COMPILED
+    command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *SELECTION, *build]
+    path = {"PYTHONSAFEPATH": "1", "PYTHONPATH": f"{tree}{os.pathsep}{ROOT}"}
     with subprocess.Popen(
-        [*command, *SELECTION], stdout=subprocess.PIPE, text=True, encoding="utf-8"
+        command, stdout=subprocess.PIPE, text=True, encoding="utf-8", env=os.environ | path
     ) as run:
         last = ""
         for line in run.stdout or ():
             _say(line)
             last = line if _CLOSING.match(line) else last
     return counted(last) if run.returncode in {0, 1} else None
+
+
+def _tree(python: str, folder: str) -> str:
+    """Compile for *python* into *folder*; return that, or the sources where it cannot be done."""
+    subprocess.run([python, str(COMPILER), folder], check=True)
+    where = [python, str(COMPILER), folder, "--where"]
+    return subprocess.run(where, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def counted(line: str) -> Counter[str]:
@@ -128,9 +146,9 @@ def main(programs: list[str]) -> int:
     ]
     table: list[str] = []
     total: Counter[str] = Counter()
-    for it in chosen:
+    for number, it in enumerate(chosen):
         _say(f"\n== {it if isinstance(it, str) else it.version}\n")
-        counts = None if isinstance(it, str) else suite(it)
+        counts = None if isinstance(it, str) else suite(it, compiled=number == 0)
         name = it if isinstance(it, str) else f"{it.version} ({it.program})"
         table.append(f"{name}: {text(counts) if counts else 'came to no end'}")
         total += counts or Counter(failed=1)

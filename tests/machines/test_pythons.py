@@ -66,7 +66,7 @@ def test_a_suite_that_came_to_no_end_has_failed(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """The exit code is 1 after a failure, where no test ran, and where the suite broke off."""
-    monkeypatch.setattr(pythons, "suite", lambda _: ends)
+    monkeypatch.setattr(pythons, "suite", lambda _, **_build: ends)
 
     assert pythons.main([sys.executable]) == code
     assert ("0 failed" in capsys.readouterr().out.splitlines()[-1]) == (code == 0)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from consumer.core.lanes import Lanes, Task
 from consumer.core.model import Partition, Record, SegCall, Tenure
 from consumer.seg.answers import Answer
-from consumer.seg.breaker import Breaker
+from consumer.seg.breaker import Breaker, BreakerState
 from consumer.seg.delivery import Delivery
 from consumer.seg.dispatch import Dispatch, Limits
 from consumer.seg.judge import Judge
@@ -124,6 +124,8 @@ class Bench:
         self.delivery = Delivery(self.lanes, dispatch, judge, self.counts, clock)
         self.tenure = a_tenure()
         self.settled: list[Settled] = []
+        self.stops = 0
+        """How often the breaker opened."""
         self._offset = 0
 
     def put(self, key: Hashable = None, *, size: int = 20, tenure: Tenure | None = None) -> Task:
@@ -136,7 +138,9 @@ class Bench:
 
     def step(self, timeout_s: float = 1.0) -> list[Settled]:
         """Do one step of delivery."""
+        closed = self.breaker.state is BreakerState.CLOSED
         settled = self.delivery.step(timeout_s)
+        self.stops += closed and self.breaker.state is not BreakerState.CLOSED
         self.settled += settled
         return settled
 
