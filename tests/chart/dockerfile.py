@@ -63,6 +63,7 @@ def build(before: list[list[Step]], last: list[Step], context: Path, root: Path)
     work = root
     for stage in before:
         env = {"HOME": str(root), **_pip_settings(), **environment(before[0])}
+        env["BUILD"] = "pure"  # a minute less; `make image-test` compiles
         env["PATH"] = f"{root}/base/bin:{os.environ['PATH']}"
         for step in stage:
             match step.keyword:

@@ -49,6 +49,7 @@ def test_the_program_is_installed_as_the_page_writes(tmp_path: Path) -> None:
         "PIP_NO_INDEX": "1",
         "PIP_NO_BUILD_ISOLATION": "0",
         "PIP_IGNORE_INSTALLED": "1",
+        "SEG_CONSUMER_BUILD": "pure",
     }
     script = SCRIPTS[0].replace("REPOSITORY", str(ROOT)) + "command -v seg-consumer\n"
 
