@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import sysconfig
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hatchling.metadata.core import ProjectMetadata
@@ -34,7 +34,7 @@ def _sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def hook() -> compiled.CustomBuildHook:
     """Return the hook as hatchling makes it."""
-    metadata = ProjectMetadata(".", None)
+    metadata: ProjectMetadata[Any] = ProjectMetadata(".", None)
     return compiled.CustomBuildHook(".", {}, None, metadata, "dist", "wheel")
 
 
