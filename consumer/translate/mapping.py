@@ -17,7 +17,7 @@ row's value keeps the name and the other one gets an underscore at its end: `Id_
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from consumer.translate.lists import objects_in
 from consumer.translate.notes import note, within
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from consumer.translate.envelope import TidyEvent
     from consumer.translate.notes import Notes
     from consumer.translate.plans import Names, Plan
-    from consumer.translate.rows import Table
+    from consumer.translate.rows import Nested, Table
 
 Fill: TypeAlias = "Callable[[Object, TidyEvent, Notes], None]"
 """Adds what a call of one kind holds to the object that is sent."""
@@ -70,7 +70,7 @@ def split(  # noqa: C901 - what is tidy, written out: every event pays for it
     if lists and not _list(table, lists, source, found, notes):
         return _carefully(table, source, notes)
     if table.nested:
-        _look_inside(table, source, found, notes)
+        _look_inside(table.nested, source, found, notes)
     for key, value in table.defaults:
         if key not in found:
             found[key] = value
@@ -120,9 +120,9 @@ def _list(
     return True
 
 
-def _look_inside(table: Table, source: Object, found: Object, notes: Notes) -> None:
+def _look_inside(nested: tuple[Nested, ...], source: Object, found: Object, notes: Notes) -> None:
     """Try the sources with dots, for the keys that have no nearer one; they stay where they are."""
-    for key, read, way in table.nested:
+    for key, read, way in nested:
         value = None if key in found else dig(source, way)
         if value is not None:
             try:
@@ -134,26 +134,44 @@ def _look_inside(table: Table, source: Object, found: Object, notes: Notes) -> N
                     found[key] = taken
 
 
+class Careful(NamedTuple):
+    """What is known of an object that was read one row and one source after the other."""
+
+    found: Object
+    rest: Object
+    origins: dict[str, Names]
+    """The sources of each key of *found*, none for a default; of *rest*, what was renamed."""
+    taken: set[str]
+    """The names that a row took."""
+
+
 def _carefully(table: Table, source: Object, notes: Notes) -> tuple[Object, Object]:
-    """Like `split`, one row and one source after the other, for what cannot be read is noted."""
+    careful = split_carefully(table, source, notes)
+    return careful.found, careful.rest
+
+
+def split_carefully(table: Table, source: Object, notes: Notes) -> Careful:
+    """Like `split`, row by row: what cannot be read is noted, and where all comes from is known."""
     source = _without_absent(table, source)
     plan = table.plans[tuple(source)]
-    found: Object = {}
-    taken: set[str] = set()
-    _read_carefully(plan, source, found, taken, notes)
+    careful = Careful({}, {}, {}, set())
+    _read_carefully(plan, source, careful, notes)
     for key, names in plan.unions:
-        if texts := _gather_carefully(key, names, source, taken, notes):
-            found[key] = [*texts]
-    _list_carefully(table, plan, source, found, taken, notes)
-    _look_inside(table, source, found, notes)
+        _gather_carefully(key, names, source, careful, notes)
+    _list_carefully(table, plan, source, careful, notes)
+    for nested in table.nested:
+        key, _, way = nested
+        if key not in careful.found:
+            _look_inside((nested,), source, careful.found, notes)
+            if key in careful.found:
+                careful.origins[key] = (".".join(way),)
     for key, value in table.defaults:
-        found.setdefault(key, value)
-    return found, _untaken(table, source, taken)
+        careful.found.setdefault(key, value)
+    _keep_untaken(table, source, careful)
+    return careful
 
 
-def _read_carefully(
-    plan: Plan, source: Object, found: Object, taken: set[str], notes: Notes
-) -> None:
+def _read_carefully(plan: Plan, source: Object, careful: Careful, notes: Notes) -> None:
     for key, read, names in plan.tops:
         for name in names:
             try:
@@ -161,14 +179,15 @@ def _read_carefully(
             except BadValueError as error:
                 note(notes, key, name, error)
                 continue
-            taken.add(name)
+            careful.taken.add(name)
             if value is not None:
-                found[key] = value
+                careful.found[key] = value
+                careful.origins[key] = (name,)
                 break
 
 
 def _list_carefully(
-    table: Table, plan: Plan, source: Object, found: Object, taken: set[str], notes: Notes
+    table: Table, plan: Plan, source: Object, careful: Careful, notes: Notes
 ) -> None:
     for key, names in plan.lists:
         for name in names:
@@ -177,34 +196,41 @@ def _list_carefully(
             except BadValueError as error:
                 note(notes, key, name, error)
                 continue
-            taken.add(name)
-            found[key] = rewrite_each(table.tables[key], key, name, elements, notes)
+            careful.taken.add(name)
+            careful.origins[key] = (name,)
+            careful.found[key] = rewrite_each(table.tables[key], key, name, elements, notes)
             break
 
 
 def _gather_carefully(
-    key: str, names: Names, source: Object, taken: set[str], notes: Notes
-) -> dict[str, None]:
+    key: str, names: Names, source: Object, careful: Careful, notes: Notes
+) -> None:
     texts: dict[str, None] = {}
+    read: list[str] = []
     for name in names:
         try:
             unread = gather(source[name], texts)
         except BadValueError as error:
             note(notes, key, name, error)
             continue
-        taken.add(name)
+        read.append(name)
         for at, element in unread:
             note(notes, key, f"{name}[{at}]", bad_property("text", element))
-    return texts
+    careful.taken.update(read)
+    if texts:
+        careful.found[key] = [*texts]
+        careful.origins[key] = tuple(read)
 
 
-def _untaken(table: Table, source: Object, taken: set[str]) -> Object:
-    """Return what is left of *source*; what could not be read gives up a name of Seg's."""
-    rest = {name: value for name, value in source.items() if name not in taken}
+def _keep_untaken(table: Table, source: Object, careful: Careful) -> None:
+    """Keep what is left of *source*; what could not be read gives up a name of Seg's."""
+    rest = careful.rest
+    rest.update((name, value) for name, value in source.items() if name not in careful.taken)
     for name in [name for name in rest if name in table.keys]:
         value = rest.pop(name)
-        rest[_free(f"{name}_", rest)] = value
-    return rest
+        free = _free(f"{name}_", rest)
+        rest[free] = value
+        careful.origins[free] = (name,)
 
 
 def _free(name: str, *taken: Object) -> str:

@@ -16,6 +16,10 @@ Path: TypeAlias = tuple[str, ...]
 """The names that lead to a value: `address.country` is `("address", "country")`."""
 
 
+Nested: TypeAlias = "tuple[str, Reader, Path]"
+"""A row's key, its reader, and the way of a source with dots."""
+
+
 class Row(NamedTuple):
     """One key of Seg's: the first source that can be read wins, and *read* takes it over."""
 
@@ -51,7 +55,7 @@ class Table:
         self.merged: Final = merged
         self.listed: Final = listed
         self.defaults: Final = tuple((defaults or {}).items())
-        self.nested: Final = tuple(
+        self.nested: Final[tuple[Nested, ...]] = tuple(
             (row.key, row.read_inside or row.read, path(name))
             for row in rows
             for name in row.sources
