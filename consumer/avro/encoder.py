@@ -21,6 +21,7 @@ from consumer.avro.plan import EXTRA, INSTANTS, OBJECTS
 from consumer.avro.schemas import CANONICAL, folder, rabin, read
 from consumer.core.errors import DeadLetterReason, PoisonError
 from consumer.core.instants import instant_ms
+from consumer.core.json_text import kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,7 +63,7 @@ class Encoder:
         """
         kind = call.get("type")
         if not isinstance(kind, str):
-            came = "none" if kind is None else type(kind).__name__
+            came = "none" if kind is None else kind_of(kind)
             problem = f"type: expected the text of a type of Segment's calls, came {came}"
             raise PoisonError(DeadLetterReason.BAD_ENVELOPE, problem)
         symbol = kind.strip().lower()

@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Final, cast
 import orjson
 
 from consumer.core.errors import ConsumerError, DeadLetterReason, PoisonError
-from consumer.core.json_text import is_too_deep, read_json
+from consumer.core.json_text import is_too_deep, kind_of, read_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,6 +36,29 @@ _UTF_16: Final = {
     b"\x00{": "utf-16-be",
 }
 _PEEKED_BYTES: Final = 6
+_OPENING: Final = (b"{", b"[")
+_GOES_ON: Final = (b"{", b"[", b",", b":")
+"""How a line ends that holds the beginning of an object or a list, and not the whole."""
+
+
+def numbered_lines(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
+    """Yield each line of *file* that is not blank, with its number from 1.
+
+    Raises:
+        ConsumerError: it is another sort of file, or one object of it stands on several lines.
+    """
+    first = True
+    for number, line in enumerate(lines_of(file), 1):
+        text = line.strip()
+        if first and text.startswith(_OPENING) and text.endswith(_GOES_ON):
+            raise ConsumerError(
+                f"line {number}: expected one JSON object a line, got the beginning of one that "
+                "goes on in the next: `jq -c . FILE` writes one a line"
+                + (" (`jq -c '.[]' FILE` of a list)" if text.startswith(b"[") else "")
+            )
+        if text:
+            first = False
+            yield number, line
 
 
 def lines_of(file: IO[bytes]) -> Iterator[bytes]:
@@ -84,8 +107,8 @@ def read_call(line: bytes) -> Object:
         problem = f"expected a JSON object, got text that is none: {error.msg}"
         raise PoisonError(reason, problem) from error
     if not isinstance(call, dict):
-        kind = type(call).__name__
-        raise PoisonError(DeadLetterReason.BAD_JSON, f"expected a JSON object, got {kind}")
+        problem = f"expected a JSON object, got {kind_of(call)}"
+        raise PoisonError(DeadLetterReason.BAD_JSON, problem)
     return call
 
 

@@ -25,6 +25,16 @@ _LONG: Final = b"0" * 19
 """So many digits may be more than 64 bits hold."""
 
 
+_KINDS: Final[dict[type, str]] = {
+    type(None): "null",
+    bool: "a boolean",
+    int: "a number",
+    str: "text",
+    list: "a list",
+    dict: "an object",
+}
+
+
 class NotFinite(float):
     """NaN or an infinity: JSON has no text for it.
 
@@ -51,6 +61,13 @@ def read_json(text: bytes | str) -> Value:
         if _LONG not in raw.translate(_DIGITS_ALIKE):
             return value
     return _read_exactly(raw)
+
+
+def kind_of(value: object) -> str:
+    """Return what *value* is, in JSON's words; never the value."""
+    if isinstance(value, float):
+        return "a number" if isfinite(value) else "NaN or an infinity"
+    return _KINDS.get(type(value), "something else")
 
 
 def is_too_deep(error: orjson.JSONDecodeError) -> bool:

@@ -10,6 +10,7 @@
     rows plans   what a table is made of, and which name wins which row
     readers numbers lists        what a row accepts
     notes        what was left out
+    explain origins unsent       the same once more for people: which row made which key
 
 What is sent, and every rule's source: README, "The translation".
 """

@@ -86,13 +86,18 @@ def _check_depth(sent: Object) -> None:
             pending.extend((element, depth + 1) for element in inner)
 
 
+def clean_text(text: str) -> str:
+    """Return *text* with the replacement character for each control and half a surrogate pair."""
+    return _CONTROLS.sub(_REPLACEMENT, text)
+
+
 def _clean(value: Value) -> Value:
     if isinstance(value, str):
-        return _CONTROLS.sub(_REPLACEMENT, value)
+        return clean_text(value)
     if isinstance(value, dict):
         return _clean_object(value)
     if isinstance(value, list):
-        return [_clean(element) for element in value if not _is_nothing(element)]
+        return [_clean(element) for element in value if not is_nothing(element)]
     if isinstance(value, int) and value not in _SIGNED_64:
         return str(value)
     return value
@@ -101,13 +106,14 @@ def _clean(value: Value) -> Value:
 def _clean_object(source: Object) -> Object:
     clean: Object = {}
     for name, value in source.items():
-        if not _is_nothing(value):
-            free = _CONTROLS.sub(_REPLACEMENT, name)
+        if not is_nothing(value):
+            free = clean_text(name)
             while free in clean or (free != name and free in source):
                 free += "_"
             clean[free] = _clean(value)
     return clean
 
 
-def _is_nothing(value: Value) -> bool:
+def is_nothing(value: Value) -> bool:
+    """Tell whether *value* is one for which JSON has no text: NaN or an infinity."""
     return isinstance(value, float) and not isfinite(value)

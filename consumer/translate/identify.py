@@ -40,17 +40,22 @@ def identify(sent: Object, event: TidyEvent, notes: Notes) -> None:
     """Add what an identify call holds."""
     traits: Object = event.get("traits") or {}
     context = event.get("context")
-    known = context.get("traits") if context else None
-    lacking: Object = {}
-    if type(known) is dict:
-        lacking = {name: value for name, value in known.items() if name not in traits}
-    key = _personas_key(context, {**traits, **lacking} if lacking else traits)
+    lacking = traits_of_context(context, traits)
+    key = personas_key(context, {**traits, **lacking} if lacking else traits)
     found = _in_segs_words(traits, key, notes, "traits") if traits else {}
     if lacking:
         for name, value in _in_segs_words(lacking, key, notes, "context.traits").items():
             found.setdefault(name, value)
     if found:
         sent["traits"] = found
+
+
+def traits_of_context(context: Object | None, traits: Object) -> Object:
+    """Return the traits that stand in *context* alone."""
+    known = context.get("traits") if context else None
+    if type(known) is not dict:
+        return {}
+    return {name: value for name, value in known.items() if name not in traits}
 
 
 def _in_segs_words(traits: Object, key: str | None, notes: Notes, place: str) -> Object:
@@ -86,7 +91,8 @@ def snake_case(name: str) -> str:
     return words.replace(" ", "_") or name
 
 
-def _personas_key(context: Object | None, traits: Object) -> str | None:
+def personas_key(context: Object | None, traits: Object) -> str | None:
+    """Return the name of the trait that Personas computed; None where it computed none."""
     personas = None if context is None else context.get("personas")
     if not isinstance(personas, dict):
         return None

@@ -34,7 +34,7 @@ _PAGE_OF_TRACK: Final = tuple(
 
 def page(sent: Object, event: TidyEvent, notes: Notes) -> None:
     """Add what a page call holds."""
-    found, taken = _find(cast("Object", event), notes)
+    found, taken = find_page(cast("Object", event), notes)
     name = text_of(event, "name", notes)
     if name is not None and found.setdefault("title", name) != name:
         found["name"] = name
@@ -50,8 +50,8 @@ def page(sent: Object, event: TidyEvent, notes: Notes) -> None:
             sent["properties"] = rest
 
 
-def _find(call: Object, notes: Notes) -> tuple[Object, set[str]]:
-    """Return the page's url and title, and the names of the properties that were looked at."""
+def find_page(call: Object, notes: Notes) -> tuple[Object, set[str]]:
+    """Return the page's url and title, and the names of the properties that are in it."""
     found: Object = {}
     taken: set[str] = set()
     for key, read, ways in _PAGE:

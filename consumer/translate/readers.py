@@ -13,6 +13,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from consumer.core.errors import DeadLetterReason
+from consumer.core.json_text import kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,16 +27,6 @@ _ADDRESS: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _ADDRESS_MAX_CHARACTERS: Final = 254
 _COUNTRY: Final = re.compile(r"[A-Za-z]{2}")
 
-_KINDS: Final[dict[type, str]] = {
-    type(None): "null",
-    bool: "a boolean",
-    int: "a number",
-    str: "text",
-    list: "a list",
-    dict: "an object",
-}
-
-
 class BadValueError(Exception):
     """A value that no reader of its row takes; the text never holds the value."""
 
@@ -47,11 +38,7 @@ class BadValueError(Exception):
 
 def unlike(expected: str, value: object) -> str:
     """Say that *expected* was due and what came instead: its type, never the value."""
-    if isinstance(value, float):
-        came = "a number" if isfinite(value) else "NaN or an infinity"
-    else:
-        came = _KINDS.get(type(value), "something else")
-    return f"expected {expected}, got {came}"
+    return f"expected {expected}, got {kind_of(value)}"
 
 
 def bad_property(expected: str, value: object) -> BadValueError:

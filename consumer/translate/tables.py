@@ -113,6 +113,8 @@ EMAIL: Final = (
 TIMESTAMPS: Final = ("timestamp", "originalTimestamp", "sentAt", "receivedAt")
 """Where the time is looked for, nearest first; last comes the Kafka record's own."""
 
+RECORD_TIMESTAMP: Final = "the Kafka record's timestamp"
+
 
 _ENVELOPE: Final = (
     *("timestamp", "messageId", "userId", "anonymousId", "previousId", "name", "category"),
@@ -138,7 +140,7 @@ class TableRow(NamedTuple):
 
 def rows() -> Iterator[TableRow]:
     """Yield the whole table, row by row."""
-    yield TableRow("*", "timestamp", (*TIMESTAMPS, "the Kafka record's timestamp"))
+    yield TableRow("*", "timestamp", (*TIMESTAMPS, RECORD_TIMESTAMP))
     yield TableRow("*", "email", EMAIL)
     yield from _of_table("RangeView", RANGE_VIEW, "properties", "properties")
     yield from _of_table("ProductView", PRODUCT_VIEW, "properties", "properties")

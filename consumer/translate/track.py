@@ -8,7 +8,7 @@ those of the list, and a viewed product is the one in a list of one.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
 from consumer.translate.lists import objects_in
 from consumer.translate.mapping import pass_on, rewrite, rewrite_each, split
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from consumer.translate.notes import Notes
     from consumer.translate.rows import Table
 
-    Translate = Callable[[Table, Object, Notes], Object]
-
+Translate: TypeAlias = "Callable[[Table, Object, Notes], Object]"
+"""Returns the `properties` that are sent."""
 
 _WHICH: Final = frozenset({"Id", "Sku", "Name"})
 """The keys that say which product an event is about."""
@@ -54,7 +54,7 @@ def _track(table: Table, translate: Translate = rewrite) -> Fill:
 
 
 def _basket(table: Table, properties: Object, notes: Notes) -> Object:
-    name, elements = _list_alone(table, properties)
+    name, elements = list_alone(table, properties)
     if elements:
         basket: Object = {"OrderLines": rewrite_each(table, "OrderLines", name, elements, notes)}
         rest = {other: value for other, value in properties.items() if other != name}
@@ -66,7 +66,7 @@ def _basket(table: Table, properties: Object, notes: Notes) -> Object:
 
 
 def _view(table: Table, properties: Object, notes: Notes) -> Object:
-    name, elements = _list_alone(table, properties)
+    name, elements = list_alone(table, properties)
     if len(elements) != 1:
         return rewrite(table, properties, notes)
     ((at, product),) = elements
@@ -78,7 +78,7 @@ def _view(table: Table, properties: Object, notes: Notes) -> Object:
     return found
 
 
-def _list_alone(table: Table, properties: Object) -> tuple[str, Sequence[tuple[object, Value]]]:
+def list_alone(table: Table, properties: Object) -> tuple[str, Sequence[tuple[object, Value]]]:
     """Return the list of products and its name, where nothing else says which product it is."""
     for name in PRODUCT_LISTS:
         if name in properties:
@@ -94,10 +94,17 @@ def _list_alone(table: Table, properties: Object) -> tuple[str, Sequence[tuple[o
         return "", ()
 
 
+TABLES: Final = {
+    "RangeView": RANGE_VIEW,
+    "ProductView": PRODUCT_VIEW,
+    "AddedToBasket": BASKET_LINE,
+    "OrderPlaced": ORDER_PLACED,
+}
+"""The table for `properties`, by Seg's event."""
+
+_ABOUT_ONE_PRODUCT: Final[dict[str, Translate]] = {"ProductView": _view, "AddedToBasket": _basket}
+
 TRACKS: Final[dict[str, Fill]] = {
-    "RangeView": _track(RANGE_VIEW),
-    "ProductView": _track(PRODUCT_VIEW, _view),
-    "AddedToBasket": _track(BASKET_LINE, _basket),
-    "OrderPlaced": _track(ORDER_PLACED),
+    event: _track(table, _ABOUT_ONE_PRODUCT.get(event, rewrite)) for event, table in TABLES.items()
 }
 """What fills a track call, by Seg's event."""
