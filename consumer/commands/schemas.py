@@ -13,7 +13,7 @@ from rich.text import Text
 
 from consumer.avro.compatibility import FieldState, check, readable
 from consumer.avro.schemas import CANONICAL, folder, read
-from consumer.commands.loading import NEEDS_NO_SEG, load_settings
+from consumer.commands.loading import NEEDS_NO_KAFKA, NEEDS_NO_SEG, load_settings
 from consumer.commands.samples import A_PARTITION, read_samples
 from consumer.core.errors import ConsumerError, IgnoredReason, PoisonError, StartError
 from consumer.core.model import Ignored
@@ -28,12 +28,6 @@ if TYPE_CHECKING:
     from consumer.commands.samples import Samples
     from consumer.core.model import Event
     from consumer.settings import Settings
-
-NEEDS_ONLY_THE_REGISTRY = NEEDS_NO_SEG | {
-    "SEG_KAFKA__BOOTSTRAP_SERVERS": "localhost:9092",
-    "SEG_KAFKA__TOPICS": "none",
-}
-"""Stands in for what these commands do not use."""
 
 COLOURS = {
     FieldState.OK: "green",
@@ -75,7 +69,7 @@ def check_(
         raise click.UsageError("expected FILE or --id, not both")
     if file is None and schema_id is None and topic is None:
         raise click.UsageError("expected FILE, --id or --topic")
-    needs = NEEDS_ONLY_THE_REGISTRY if topic is None else NEEDS_NO_SEG
+    needs = NEEDS_NO_KAFKA if topic is None else NEEDS_NO_SEG
     settings = load_settings(ctx, needs | ({} if topic is None else {"SEG_KAFKA__TOPICS": topic}))
     reports = _reports(settings, file, schema_id)
     samples = None if topic is None else read_samples(settings, topic)
@@ -99,7 +93,7 @@ def check_(
 def register(ctx: click.Context, subject: str) -> None:
     """Put this program's own schema into the registry under SUBJECT, and print its id."""
     schema = read(folder() / CANONICAL)
-    settings = load_settings(ctx, NEEDS_ONLY_THE_REGISTRY)
+    settings = load_settings(ctx, NEEDS_NO_KAFKA)
     click.echo(_registry(settings).register(subject, schema))
 
 

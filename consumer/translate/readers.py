@@ -27,6 +27,7 @@ _ADDRESS: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _ADDRESS_MAX_CHARACTERS: Final = 254
 _COUNTRY: Final = re.compile(r"[A-Za-z]{2}")
 
+
 class BadValueError(Exception):
     """A value that no reader of its row takes; the text never holds the value."""
 

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumer.commands.translate import Through
+from consumer.commands.through import Through
 from consumer.core.errors import PoisonError
 from consumer.core.json_text import read_json
 from consumer.core.model import Ignored
