@@ -23,7 +23,7 @@ from consumer.core.errors import ConsumerError, SettingsError
 
 COMMANDS = (
     "run", "demo", "translate", "config", "doctor", "produce", "schemas", "dead-letters", "sandbox",
-    "top", "alive",
+    "top", "alive", "completion",
 )  # fmt: skip
 
 

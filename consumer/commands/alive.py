@@ -20,7 +20,11 @@ LOOPBACK = ("127.0.0.1", "::1")
 @click.command("alive")
 @click.pass_context
 def command(ctx: click.Context) -> None:
-    """Ask the consumer that runs here with these settings for `/livez`; exits 0 or 1."""
+    """Ask the consumer that runs here with these settings for `/livez`; exits 0 or 1.
+
+    \b
+    seg-consumer alive
+    """  # noqa: D301 - \b is click's mark for text to leave as it is
     http = load_settings(ctx).http
     problems = []
     for host in _reachable(http.host):

@@ -14,6 +14,7 @@ from rich.progress import track
 from consumer.commands.letter_selection import Selection, chosen, selecting
 from consumer.commands.letter_tables import Summary, facts_of, letter_lines, summary_table
 from consumer.commands.loading import NEEDS_NO_SEG, load_settings
+from consumer.commands.terminal import output
 from consumer.core.errors import ConsumerError, PoisonError, UnavailableError
 from consumer.core.timing import SystemClock
 from consumer.kafka.dead_letter_reader import revived
@@ -27,13 +28,16 @@ if TYPE_CHECKING:
     from consumer.kafka.dead_letter_reader import Letter
     from consumer.settings import Settings
 
-ON_A_PIPE_WIDTH = 1_000
-"""Nothing is cut where no terminal sets a width."""
-
 
 @click.group("dead-letters")
 def command() -> None:
-    """Look at the records that could not be delivered, and send them again."""
+    """Look at the records that could not be delivered, and send them again.
+
+    \b
+    seg-consumer dead-letters list
+    seg-consumer dead-letters show --partition 3 --offset 1041
+    seg-consumer dead-letters replay --dry-run
+    """  # noqa: D301 - \b is click's mark for text to leave as it is
 
 
 @command.command("list")
@@ -58,7 +62,7 @@ def list_(
         for letter in shown:
             click.echo(orjson.dumps(facts_of(letter)))
         return
-    console = Console() if sys.stdout.isatty() else Console(width=ON_A_PIPE_WIDTH)
+    console = output()
     if not summary.total:
         console.print("no dead letters")
         return

@@ -11,11 +11,11 @@ import orjson
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from consumer.avro.json_calls import lines_of
+from consumer.commands.terminal import call_lines
 from consumer.core.errors import ConsumerError
 from consumer.core.timing import SystemClock
 from consumer.demo import WEBSITE_ID
-from consumer.demo.samples import FAULTS, SAMPLE, Sample, damaged, samples
+from consumer.demo.samples import FAULTS, SAMPLE, Rejected, Sample, damaged, samples
 from consumer.demo.show import dead_reasons, summary, table
 from consumer.kafka.embedded import CONFIG, EmbeddedBroker
 from consumer.kafka.produce import TopicProducer
@@ -40,12 +40,17 @@ def command(events: BinaryIO | None, *, as_json: bool) -> None:
     """Run a Kafka broker, the consumer and a stand-in for Seg on sample events, and show the end.
 
     Nothing leaves this machine, and nothing is left behind.
-    """
+
+    \b
+    seg-consumer demo
+    seg-consumer demo --events events.jsonl
+    """  # noqa: D301 - \b is click's mark for text to leave as it is
+    rejected: list[Rejected] = []
     if events is None:
-        chosen = samples(SAMPLE.read_bytes().splitlines())
+        chosen = samples(enumerate(SAMPLE.read_bytes().splitlines(), 1))
         chosen += damaged(len(chosen))
     else:
-        chosen = samples(lines_of(events))
+        chosen = samples(call_lines(events), rejected)
     clock = SystemClock()
     console = Console(stderr=True)
     logs.configure(level="error", layout=None, stream=sys.stderr, clock=clock)
@@ -66,10 +71,15 @@ def command(events: BinaryIO | None, *, as_json: bool) -> None:
             tally = _consume(settings, len(chosen), progress)
         seconds = clock.monotonic_s() - start_s
         if as_json:
-            click.echo(orjson.dumps(summary(tally, seconds)))
+            click.echo(orjson.dumps(summary(tally, rejected, seconds)))
             return
         Console().print(
-            table(chosen, sandbox.calls(limit=max(1, len(chosen))), dead_reasons(settings)),
+            table(
+                chosen,
+                rejected,
+                sandbox.calls(limit=max(1, len(chosen))),
+                dead_reasons(settings),
+            ),
             f"{tally.records_received} records received, all committed, in {seconds:.1f} s",
         )
 
@@ -103,7 +113,7 @@ def _produce(settings: Settings, chosen: list[Sample], progress: Progress) -> No
 
 def _consume(settings: Settings, records: int, progress: Progress) -> Tally:
     """Run the consumer until every record has had its outcome."""
-    task = progress.add_task("delivered to Seg", total=records)
+    task = progress.add_task("finished         ", total=records)
     clock = SystemClock()
     last = (0, clock.monotonic_s())
 

@@ -34,8 +34,12 @@ LOOKS = {
 def command(ctx: click.Context, *, as_json: bool) -> None:
     """Check settings, Kafka, the registry and Seg, in this order; change nothing.
 
+    \b
+    seg-consumer doctor
+    seg-consumer doctor --json
+
     Exits 0 where nothing failed, else 1.
-    """
+    """  # noqa: D301 - \b is click's mark for text to leave as it is
     try:
         settings = load_settings(ctx)
         with Console(stderr=True).status("asking Kafka, the registry and Seg"):

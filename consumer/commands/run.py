@@ -19,7 +19,12 @@ from consumer.program.rotation import SecretFiles
 @click.command("run")
 @click.pass_context
 def command(ctx: click.Context) -> None:
-    """Consume until a signal: TERM or INT drain, commit and leave the group; a second one ends."""
+    """Consume until a signal: TERM or INT drain, commit and leave the group; a second one ends.
+
+    \b
+    seg-consumer run
+    seg-consumer --config settings.yaml --secrets /run/secrets run
+    """  # noqa: D301 - \b is click's mark for text to leave as it is
     settings = load_settings(ctx)
     clock = SystemClock()
     logs.configure(

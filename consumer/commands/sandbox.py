@@ -45,7 +45,12 @@ def command(  # noqa: PLR0913 - one parameter an option
     arrivals: Path | None,
     allow_remote: bool,
 ) -> None:
-    """Stand in for Seg: check calls, keep them, show them on a page, and fail on demand."""
+    """Stand in for Seg: check calls, keep them, show them on a page, and fail on demand.
+
+    \b
+    seg-consumer sandbox
+    seg-consumer sandbox --port 8081 --faults '[{"status": 500, "share": 0.2}]'
+    """  # noqa: D301 - \b is click's mark for text to leave as it is
     options = Options(
         website_id=website_id,
         host=host,

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import click
 import orjson
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -15,13 +14,14 @@ from consumer.avro.compatibility import FieldState, check, readable
 from consumer.avro.schemas import CANONICAL, folder, read
 from consumer.commands.loading import NEEDS_NO_KAFKA, NEEDS_NO_SEG, load_settings
 from consumer.commands.samples import A_PARTITION, read_samples
+from consumer.commands.terminal import output
 from consumer.core.errors import ConsumerError, IgnoredReason, PoisonError, StartError
 from consumer.core.model import Ignored
 from consumer.core.timing import SystemClock
 from consumer.program.reading import registry_of, translator_of, types_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from consumer.avro.compatibility import FieldReport
     from consumer.avro.registry import Registry
@@ -41,7 +41,12 @@ NEVER_SENT = frozenset({IgnoredReason.UNSUPPORTED_TYPE, IgnoredReason.UNMAPPED_E
 
 @click.group("schemas")
 def command() -> None:
-    """Check a writer's schema, or put ours into a schema registry."""
+    """Check a writer's schema, or put ours into a schema registry.
+
+    \b
+    seg-consumer schemas check own.avsc
+    seg-consumer schemas register --subject segment-events-value
+    """  # noqa: D301 - \b is click's mark for text to leave as it is
 
 
 @command.command("check")
@@ -63,8 +68,12 @@ def check_(
     """Say field by field how events written with the schema in FILE, or --id, are read.
 
     With --topic, also or alone, say what becomes of its newest records; they are sent nowhere.
+    \b
+    seg-consumer schemas check own.avsc
+    seg-consumer schemas check --id 7 --topic segment-events
+
     Exits 1 where no event would ever be delivered, else 0.
-    """
+    """  # noqa: D301 - \b is click's mark for text to leave as it is
     if file is not None and schema_id is not None:
         raise click.UsageError("expected FILE or --id, not both")
     if file is None and schema_id is None and topic is None:
@@ -84,6 +93,7 @@ def check_(
         click.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2))
     else:
         _print(reports, samples)
+        output().print(*_closing(reports, samples), sep="\n")
     raise SystemExit(0 if good else 1)
 
 
@@ -91,7 +101,11 @@ def check_(
 @click.option("--subject", required=True, help="Such as segment-events-value.")
 @click.pass_context
 def register(ctx: click.Context, subject: str) -> None:
-    """Put this program's own schema into the registry under SUBJECT, and print its id."""
+    """Put this program's own schema into the registry under SUBJECT, and print its id.
+
+    \b
+    seg-consumer schemas register --subject segment-events-value
+    """  # noqa: D301 - \b is click's mark for text to leave as it is
     schema = read(folder() / CANONICAL)
     settings = load_settings(ctx, NEEDS_NO_KAFKA)
     click.echo(_registry(settings).register(subject, schema))
@@ -125,9 +139,9 @@ def _delivers(settings: Settings) -> Callable[[Event], bool]:
 
 
 def _print(reports: Sequence[FieldReport], samples: Samples | None) -> None:
-    out = Console()
+    out = output()
     for record in dict.fromkeys(report.record for report in reports):
-        table = Table("field", "", "remark", title=Text(record), title_justify="left")
+        table = Table("field", "how it is read", "remark", title=Text(record), title_justify="left")
         for report in reports:
             if report.record == record:
                 state = Text(report.state, COLOURS[report.state])
@@ -143,3 +157,17 @@ def _print(reports: Sequence[FieldReport], samples: Samples | None) -> None:
         for reason, number in samples.dead_lettered.most_common():
             table.add_row(str(number), Text(f"dead letter: {reason}", "bold red"))
         out.print(table)
+
+
+def _closing(reports: Sequence[FieldReport], samples: Samples | None) -> Iterator[str]:
+    """Yield what it comes to, in a sentence each."""
+    lost = dict.fromkeys(it.record for it in reports if it.state is FieldState.PROBLEM)
+    left_out = sum(it.state is FieldState.LEFT_OUT for it in reports)
+    if reports and not readable(reports):
+        yield f"No event of this schema can be delivered: see each field with a {FieldState.PROBLEM}."
+    elif reports:
+        but = f", but for {', '.join(lost)}" if lost else ""
+        without = f"; fields left out: {left_out}" if left_out else ""
+        yield f"Events of this schema can be delivered{but}{without}."
+    if samples is not None:
+        yield f"Of the topic's newest {samples.records} records {samples.delivered} are delivered."

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from consumer.avro.encoder import Encoder
 from consumer.avro.json_calls import key_of, read_call
-from consumer.core.errors import ConsumerError, PoisonError
+from consumer.core.errors import PoisonError
 from consumer.kafka.produce import Outgoing
 from consumer.sandbox import Fault, Match
 
@@ -42,19 +42,28 @@ class Sample(NamedTuple):
     record: Outgoing
 
 
-def samples(lines: Iterable[bytes]) -> list[Sample]:
-    """Return the record of each Segment call in *lines*.
+class Rejected(NamedTuple):
+    """A line that no topic would ever hold: it is no Segment call."""
 
-    A call without a messageId is given one, so that it can be followed.
+    number: int
+    """The line's number in its file."""
+    error: PoisonError
+
+
+def samples(
+    lines: Iterable[tuple[int, bytes]], rejected: list[Rejected] | None = None
+) -> list[Sample]:
+    """Return the record of each Segment call in *lines*, which are numbered.
+
+    A call without a messageId is given one, so that it can be followed. What is no call is added
+    to *rejected*.
 
     Raises:
-        ConsumerError: a line is no Segment call; the text names its number.
+        PoisonError: a line is no call, and *rejected* is None.
     """
     encode = Encoder()
     found: list[Sample] = []
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
+    for number, line in lines:
         try:
             call = read_call(line)
             given = call.get("messageId")
@@ -62,7 +71,9 @@ def samples(lines: Iterable[bytes]) -> list[Sample]:
             call["messageId"] = message_id
             found.append(_sample(len(found), _about(call), message_id, key_of(call), encode(call)))
         except PoisonError as error:
-            raise ConsumerError(f"line {number}: {error.detail}") from error
+            if rejected is None:
+                raise
+            rejected.append(Rejected(number, error))
     return found
 
 

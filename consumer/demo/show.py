@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from rich.markup import escape
 from rich.table import Table
 
 from consumer.avro.decoder import Decoder
@@ -21,13 +22,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from consumer.core.model import Object
-    from consumer.demo.samples import Sample
+    from consumer.demo.samples import Rejected, Sample
     from consumer.observe.metrics import Tally
     from consumer.sandbox import Accepted
     from consumer.settings import Settings
 
 
-def summary(tally: Tally, seconds: float) -> Object:
+def summary(tally: Tally, rejected: Sequence[Rejected], seconds: float) -> Object:
     """Return what happened in figures, for programs."""
     return {
         "received": tally.records_received,
@@ -36,12 +37,18 @@ def summary(tally: Tally, seconds: float) -> Object:
         "dead_lettered": {
             str(reason): int(n) for (reason,), n in tally.records_dead_lettered.items() if n
         },
+        "rejected": [{"line": it.number, "detail": it.error.detail} for it in rejected],
         "seconds": round(seconds, 3),
     }
 
 
-def table(samples: Sequence[Sample], accepted: Sequence[Accepted], dead: dict[int, str]) -> Table:
-    """Return what went in and what became of it, equal ones counted."""
+def table(
+    samples: Sequence[Sample],
+    rejected: Sequence[Rejected],
+    accepted: Sequence[Accepted],
+    dead: dict[int, str],
+) -> Table:
+    """Return what went in and what became of it, equal ones counted; *rejected* did not go in."""
     delivered = {str(call.call.get("messageId")): call.call for call in accepted}
     fates: Counter[tuple[str, str, str]] = Counter()
     ignored_reason = _Reasons()
@@ -55,7 +62,9 @@ def table(samples: Sequence[Sample], accepted: Sequence[Accepted], dead: dict[in
             fates[sample.about, "[yellow]ignored[/]", ignored_reason(sample)] += 1
     shown = Table("what went in", "what became of it", "as / why", "records", title="The demo")
     for (about, fate, how), number in fates.items():
-        shown.add_row(about, fate, how, str(number))
+        shown.add_row(escape(about), fate, how, str(number))
+    for number, error in rejected:
+        shown.add_row(f"line {number}", "[red]rejected[/]", escape(str(error)), "0")
     return shown
 
 

@@ -29,6 +29,7 @@ Config: TypeAlias = "dict[str, str | int | float | bool]"
 
 LIBRARY_LOG = logging.getLogger("librdkafka")
 """Where librdkafka's own lines go, instead of to standard error."""
+LIBRARY_LOG.addHandler(logging.NullHandler())  # in a command without a log they go nowhere
 
 
 def _by_facility(record: logging.LogRecord) -> bool:

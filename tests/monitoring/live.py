@@ -130,7 +130,7 @@ def _show(
     second: Member,
 ) -> None:
     """Work a backlog off, then send a little of everything while one thing after another fails."""
-    good = [sample.record for sample in samples(SAMPLE.read_bytes().splitlines())]
+    good = [sample.record for sample in samples(enumerate(SAMPLE.read_bytes().splitlines()))]
     page = Encoder()({"type": "page", "messageId": "m", "anonymousId": "a"})
     unknown_schema = Outgoing(b"k", b"\0\0\0\0\7" + page[10:])
     trouble: dict[int, Callable[[], object]] = {
