@@ -164,7 +164,7 @@ def _closing(reports: Sequence[FieldReport], samples: Samples | None) -> Iterato
     lost = dict.fromkeys(it.record for it in reports if it.state is FieldState.PROBLEM)
     left_out = sum(it.state is FieldState.LEFT_OUT for it in reports)
     if reports and not readable(reports):
-        yield f"No event of this schema can be delivered: see each field with a {FieldState.PROBLEM}."
+        yield f"No event of this schema can be delivered: see what is a {FieldState.PROBLEM}."
     elif reports:
         but = f", but for {', '.join(lost)}" if lost else ""
         without = f"; fields left out: {left_out}" if left_out else ""

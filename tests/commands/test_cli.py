@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import orjson
@@ -15,7 +16,7 @@ from consumer.core.errors import DeadLetterReason, IgnoredReason
 from consumer.demo.samples import SAMPLE
 from consumer.kafka.embedded import CONFIG, EmbeddedBroker
 from consumer.kafka.read import read_topic
-from consumer.settings import load
+from consumer.settings import describe, load
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,6 +43,29 @@ def seg_consumer(
         check=False,
         env=clean | (env or {}),
     )
+
+
+def on_terminal(*arguments: str, text: str | None = None, env: dict[str, str] | None = None) -> str:
+    """Run the command on a terminal, where *text* is typed, then Ctrl-D; return what is seen."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("SEG_")}
+    ours, theirs = os.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "consumer", *arguments],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env=clean | {"TERM": "xterm", "NO_COLOR": "1"} | (env or {}),
+    ) as process:
+        os.close(theirs)
+        if text is not None:
+            os.write(ours, text.encode() + b"\x04")
+        seen = b""
+        with suppress(OSError):  # the end of a terminal
+            while part := os.read(ours, 65_536):
+                seen += part
+        process.wait(100)
+    os.close(ours)
+    return seen.decode()
 
 
 class TestUsage:
@@ -82,6 +106,15 @@ class TestUsage:
         assert "SEG_KAFKA__TOPICS" in done.stdout
         assert not done.stdout.isascii()
 
+    def test_config_never_cuts_a_name(self) -> None:
+        """Neither on a pipe nor on a terminal of 80 columns: names are there to be copied."""
+        names = [it.name for it in describe()]
+
+        assert [it for it in names if it not in seg_consumer("config", env=NEEDED).stdout] == []
+
+        wide = " ".join(on_terminal("config", env=NEEDED | {"COLUMNS": "80"}).split())
+        assert [it for it in names if f" {it} " not in wide] == []
+
     def test_config_masks_the_website_id(self) -> None:
         """What is in force is printed, the key is not."""
         done = seg_consumer("config", "--json", env=NEEDED)
@@ -115,46 +148,6 @@ class TestUsage:
         file.write_text("log: {level: loud}")
         env = {"SEG_CONFIG_FILE": str(tmp_path / "absent.yaml")}
         assert "SEG_LOG__LEVEL" in seg_consumer("--config", str(file), "config", env=env).stderr
-
-
-class TestTranslate:
-    """What becomes of a call, without Kafka and without Seg."""
-
-    def test_each_line_has_its_answer(self) -> None:
-        """A call, an ignored one, one with a bad price, no JSON: one line each, in order."""
-        lines = [
-            '{"type": "track", "event": "Viewed Product", "properties": {"price": "18.99"}}',
-            '{"type": "screen", "name": "Home"}',
-            '{"type": "track", "event": "Viewed Product", "properties": {"price": "much"}}',
-            "{",
-        ]
-
-        done = seg_consumer("translate", text="\n".join(lines))
-
-        answers = [orjson.loads(line) for line in done.stdout.splitlines()]
-        assert done.returncode == 0
-        assert answers[0] == {
-            "call": {"type": "track", "event": "ProductView", "properties": {"Price": 18.99}}
-        }
-        assert answers[1] == {"ignored": "unsupported_type"}
-        assert answers[2]["call"]["properties"] == {"price": "much"}
-        assert answers[2]["left_out"] == [
-            {
-                "key": "Price",
-                "source": "properties.price",
-                "why": "expected a number, got text",
-            }
-        ]
-        assert answers[3]["rejected"] == "bad_json"
-
-    def test_no_value_of_an_event_is_in_a_detail(self) -> None:
-        """What is wrong is told by its place and its kind, never by what it holds."""
-        event = {"type": "page", "userId": ["jane@example.com"], "timestamp": "jane"}
-
-        done = seg_consumer("translate", text=orjson.dumps(event).decode())
-
-        assert "left_out" in done.stdout
-        assert "jane" not in done.stdout + done.stderr
 
 
 class TestDemo:
@@ -203,15 +196,29 @@ class TestDemo:
         assert (summary["received"], summary["delivered"]) == (2, 1)
         assert summary["ignored"] == {"unmapped_event": 1}
 
-    def test_a_line_that_is_no_call_is_named(self, tmp_path: Path) -> None:
-        """The text says which line, and nothing is sent."""
+    def test_a_line_that_is_no_call_stops_no_other(self, tmp_path: Path) -> None:
+        """It is rejected with its number and the reason, and the others go their way."""
         events = tmp_path / "events.jsonl"
-        events.write_text('{"type": "page"}\n{"event": "Viewed Product"}\n')
+        events.write_text('{"type": "page", "userId": "u"}\n{"event": "Viewed Product"}\n{\n')
 
-        done = seg_consumer("demo", "--events", str(events))
+        done = seg_consumer("demo", "--json", "--events", str(events))
 
-        assert done.returncode == 1
-        assert "line 2: type: expected the text of a type" in done.stderr
+        summary = orjson.loads(done.stdout)
+        assert done.returncode == 0, done.stderr
+        assert (summary["received"], summary["delivered"]) == (1, 1)
+        assert [it["line"] for it in summary["rejected"]] == [2, 3]
+        assert summary["rejected"][0]["detail"].startswith("type: expected the text of a type")
+
+    def test_lines_that_are_no_calls_at_all_are_told(self, tmp_path: Path) -> None:
+        """Where nothing is left to send, the table still says why."""
+        events = tmp_path / "events.jsonl"
+        events.write_text("[1]\n")
+
+        done = seg_consumer("demo", "--events", str(events), env={"COLUMNS": "160"})
+
+        assert done.returncode == 0, done.stderr
+        assert "line 1" in done.stdout
+        assert "bad_json: expected a JSON object, got a list" in done.stdout
 
 
 @pytest.mark.broker
@@ -255,3 +262,33 @@ class TestProduce:
         assert "2 lines are no Segment calls:" in done.stderr
         assert "line 2: expected a JSON object" in done.stderr
         assert "line 3: type: expected the text of a type" in done.stderr
+
+    def test_the_answer_is_json_for_programs(self) -> None:
+        """How many were written and which lines were not; `--topic` is all it needs to know."""
+        with EmbeddedBroker() as broker:
+            broker.create_topic("events", 1)
+            env = {
+                "SEG_KAFKA__BOOTSTRAP_SERVERS": broker.bootstrap,
+                "SEG_KAFKA__CONFIG": orjson.dumps(CONFIG).decode(),
+            }
+            lines = '{"type": "page"}\n{"type": 1}\n'
+
+            done = seg_consumer("produce", "--topic", "events", "--json", text=lines, env=env)
+
+        detail = "type: expected the text of a type of Segment's calls, came a number"
+        assert done.returncode == 1
+        assert orjson.loads(done.stdout) == {
+            "topic": "events",
+            "written": 1,
+            "bad": [{"line": 2, "detail": detail}],
+        }
+        assert done.stderr == ""
+
+
+def test_librdkafka_s_own_lines_do_not_reach_the_terminal() -> None:
+    """A command that has no log says everything in its own words."""
+    script = "from consumer.kafka.config import LIBRARY_LOG; LIBRARY_LOG.error('FAIL away')"
+
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+
+    assert (done.stdout, done.stderr) == (b"", b"")

@@ -17,7 +17,7 @@ PAGES = sorted(
 )
 PROGRAMS = (
     "seg-consumer|kubectl|helm|docker|make|buildah|kafka-[a-z-]+.sh|pip|git|python3"
-    r"|[A-Z_]+=[0-9.]+ make|_SEG_CONSUMER_COMPLETE=\w+ seg-consumer"
+    r"|[A-Z_]+=[0-9.]+ make"
 )
 
 _FENCED = re.compile(r"^```(.*)\n((?:(?!```).*\n)*)```$", re.MULTILINE)
@@ -34,7 +34,7 @@ KINDS = {
     "status": r"kubectl get --raw .+",
     "log": r"kubectl -n NAMESPACE logs POD .+",
     "kafka": r"kafka-consumer-groups\.sh .+",
-    "completion": r"_SEG_CONSUMER_COMPLETE=\w+ seg-consumer > \S+",
+    "completion": r"seg-consumer completion( \[SHELL\])?",
     "quickstart": (
         r"git clone REPOSITORY \S+|python3 -m venv .venv|pip install \.|seg-consumer top --once .+"
     ),

@@ -152,6 +152,8 @@ NEEDS_MORE = re.compile(
 def test_the_program_s_commands_work(command: str, shop: Shop, tmp_path: Path) -> None:
     """As the page writes them; of a name that stands for several commands help is asked."""
     line = filled(command, tmp_path)
+    if "--check" in line:
+        shell("seg-consumer translate events.jsonl > expected.jsonl", shop.env, tmp_path)
     if RUNS_ON.fullmatch(command):
         assert ended_by_term(line + " --port 0" * line.endswith("sandbox"), shop.env) == 0
         return
@@ -235,14 +237,15 @@ def test_logs_are_searched_by_what_they_hold(command: str, tmp_path: Path) -> No
 
 @of("completion")
 def test_the_shell_learns_our_commands(command: str, tmp_path: Path) -> None:
-    """What is written is a script that bash reads, and that defines the completion."""
-    place = command.partition("> ~/")[2]
+    """One command, typed twice, and a shell that starts afterwards completes the program."""
+    typed = command.replace("[SHELL]", "bash")
+    env = {"HOME": str(tmp_path), "SHELL": "/bin/bash"}
 
-    script = f"{command} && source ~/{place} && complete -p seg-consumer"
-    done = shell(script, {"HOME": str(tmp_path)})
+    assert shell(f"{typed} && {typed}", env).returncode == 0
 
-    assert done.returncode == 0, done.stderr
-    assert "seg-consumer" in done.stdout
+    done = shell("bash -ic 'complete -p seg-consumer'", env)
+    assert "seg-consumer" in done.stdout, done.stderr
+    assert len((tmp_path / ".bashrc").read_text(encoding="utf-8").splitlines()) == 1
 
 
 @of("make")
