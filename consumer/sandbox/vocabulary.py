@@ -1,7 +1,8 @@
 """The words of a call in Seg's vocabulary, and what each may hold (the project's wire document).
 
 Numbers are numbers and lists are lists, whatever the sender of the event wrote. Where Seg
-promises no more, a word holds any single value. Null is never one: what is absent is left out.
+promises no more, a word holds any single value. Null is one of a trait alone, which it removes: what
+is absent is left out.
 """
 
 from __future__ import annotations
@@ -67,6 +68,9 @@ SOME_LINES: Final = Kind(
 NUMBER: Final = Kind("a number", _is_number)
 OBJECT: Final = Kind("an object", lambda value: isinstance(value, dict))
 SINGLE: Final = Kind("a single value", lambda value: isinstance(value, str | int | float))
+TRAIT: Final = Kind(
+    "a single value or null", lambda value: value is None or isinstance(value, str | int | float)
+)
 TEXT: Final = Kind("a string", lambda value: isinstance(value, str))
 TEXTS: Final = Kind("a list of strings", _is_texts)
 TIMESTAMP: Final = Kind("RFC 3339 in UTC with milliseconds", _is_timestamp)
@@ -85,11 +89,11 @@ CALL: Final[Vocabulary] = {
 ALIAS: Final[Vocabulary] = {"previousId": EMAIL, "userId": EMAIL}
 PAGE: Final[Vocabulary] = {"url": SINGLE, "title": TEXT}
 CUSTOMER: Final[Vocabulary] = {
-    "Email": SINGLE,
-    "Title": SINGLE,
-    "FirstName": SINGLE,
-    "LastName": SINGLE,
-    "CountryCode": SINGLE,
+    "Email": TRAIT,
+    "Title": TRAIT,
+    "FirstName": TRAIT,
+    "LastName": TRAIT,
+    "CountryCode": TRAIT,
 }
 RANGE: Final[Vocabulary] = {"Categories": TEXTS, "Brands": TEXTS}
 PRODUCT: Final[Vocabulary] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from contextlib import suppress
@@ -65,7 +66,7 @@ def on_terminal(*arguments: str, text: str | None = None, env: dict[str, str] | 
                 seen += part
         process.wait(100)
     os.close(ours)
-    return seen.decode()
+    return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", seen.decode())
 
 
 class TestUsage:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 from base64 import b64encode
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -112,7 +113,7 @@ def test_the_sandbox_takes_every_call_that_is_printed() -> None:
     """The README's own example, the demo's events, the published ones and ours, as they stand."""
     example = next(line for line in README.splitlines() if line.startswith("$ echo '{"))
     events = [example.split("'")[1], *SAMPLE.read_text("utf-8").splitlines()]
-    events += [orjson.dumps(orjson.loads(line)["call"]).decode() for line in [*PUBLISHED, *MADE]]
+    events += [json.dumps(json.loads(line)["call"]) for line in [*PUBLISHED, *MADE]]
     calls = [it["call"] for it in answers(translate(text="\n".join(events))) if "call" in it]
 
     with Sandbox.start(Options(website_id=WEBSITE_ID, keep=10)) as sandbox:
@@ -174,60 +175,67 @@ class TestExplain:
 class TestCheck:
     """A shop's own tests of its mapping."""
 
-    def test_what_it_printed_before_is_as_expected(self, tmp_path: Path) -> None:
+    @pytest.fixture(name="expected")
+    def _expected(self, tmp_path: Path) -> Path:
+        """Name a file for what is expected."""
+        return tmp_path / "expected.jsonl"
+
+    def check(self, expected: Path, events: str) -> Result:
+        """Compare what becomes of *events*, in a file, with what is *expected*."""
+        file = expected.with_name("events.jsonl")
+        file.write_text(events)
+        return translate("--check", str(expected), str(file))
+
+    def test_what_it_printed_before_is_as_expected(self, expected: Path) -> None:
         """Rejected ones too, explained ones too, and a time that only the record has."""
         text = f"{VIEWED}\n{{]\n"
         for option in ([], ["--explain"]):
-            expected = tmp_path / "expected.jsonl"
             expected.write_text(translate(*option, text=text).stdout)
 
-            done = translate("--check", str(expected), text=text)
+            done = self.check(expected, text)
 
             assert done.exit_code == 0, done.output
             assert done.stdout.startswith("2 answers are as ")
 
-    def test_what_differs_is_a_diff_and_exit_code_1(self, tmp_path: Path) -> None:
+    def test_what_differs_is_a_diff_and_exit_code_1(self, expected: Path) -> None:
         """With the lines of both files, and nothing of what is as expected."""
-        expected = tmp_path / "expected.jsonl"
         expected.write_text(translate(text=f"{VIEWED}\n{VIEWED}").stdout.replace("18.99", "19"))
 
-        done = translate(
-            "--check", str(expected), text=f"{VIEWED.replace('18.99', '19')}\n{VIEWED}"
-        )
+        done = self.check(expected, f"{VIEWED.replace('18.99', '19')}\n{VIEWED}")
 
         diff = done.stdout.splitlines()
         assert done.exit_code == 1
-        assert diff[:2] == [f"--- {expected}, line 2", "+++ <stdin>, line 2"]
+        assert diff[:2] == [
+            f"--- {expected}, line 2",
+            f"+++ {expected.with_name('events.jsonl')}, line 2",
+        ]
         assert [line.split() for line in diff[2:] if line[0] in "+-"] == [
             ["-", '"Price":', "19"],
             ["+", '"Price":', "18.99"],
         ]
         assert "1 of 2 answers are not as" in done.stderr
 
-    def test_a_time_that_the_event_tells_is_compared(self, tmp_path: Path) -> None:
+    def test_a_time_that_the_event_tells_is_compared(self, expected: Path) -> None:
         """Only the Kafka record's is not."""
         event = f'{VIEWED[:-1]}, "timestamp": "2026-11-23T10:11:12Z"}}'
-        expected = tmp_path / "expected.jsonl"
         expected.write_text(translate(text=event).stdout.replace("10:11:12", "10:11:13"))
 
-        assert translate("--check", str(expected), text=event).exit_code == 1
+        assert self.check(expected, event).exit_code == 1
 
     @pytest.mark.parametrize("lines", [1, 3])
-    def test_a_missing_or_another_answer_is_a_difference(self, tmp_path: Path, lines: int) -> None:
+    def test_a_missing_or_another_answer_is_a_difference(self, expected: Path, lines: int) -> None:
         """Both files have as many."""
-        expected = tmp_path / "expected.jsonl"
         expected.write_text(translate(text=f"{VIEWED}\n" * 2).stdout)
 
-        done = translate("--check", str(expected), text=f"{VIEWED}\n" * lines)
+        done = self.check(expected, f"{VIEWED}\n" * lines)
 
         assert done.exit_code == 1
         assert ", nothing" in done.stdout
 
-    def test_expectations_that_are_no_json_are_named(self, tmp_path: Path) -> None:
+    def test_expectations_that_are_no_json_are_named(self, expected: Path) -> None:
         """By their file and line."""
-        expected = tmp_path / "expected.jsonl"
         expected.write_text('{"ignored": "unsupported_type"}\n[1]\n')
 
-        done = translate("--check", str(expected), text='{"type": "group"}\n' * 2)
+        done = self.check(expected, '{"type": "group"}\n' * 2)
 
         assert f"{expected}: line 2: expected a JSON object, got a list" in done.stderr
