@@ -22,7 +22,7 @@ T = TypeVar("T")
 ON_A_PIPE_WIDTH = 1_000
 """Nothing is cut where no terminal sets a width."""
 PROGRESS_AFTER_S = 2.0
-PROGRESS_EVERY = 500
+PROGRESS_EVERY_S = 0.2
 
 
 def output() -> Console:
@@ -58,13 +58,13 @@ def counted(
     columns = (TextColumn(f"{{task.completed:,.0f}} {what}"), TimeElapsedColumn())
     progress = Progress(*columns, console=console, transient=True)
     task = progress.add_task("", total=None)
-    start_s = clock.monotonic_s()
+    due_s = clock.monotonic_s() + PROGRESS_AFTER_S
     try:
         for number, item in enumerate(items, 1):
-            yield item
-            if number % PROGRESS_EVERY == 0:
+            if (now_s := clock.monotonic_s()) >= due_s:
+                due_s = now_s + PROGRESS_EVERY_S
                 progress.update(task, completed=number)
-                if clock.monotonic_s() - start_s >= PROGRESS_AFTER_S:
-                    progress.start()
+                progress.start()
+            yield item
     finally:
         progress.stop()

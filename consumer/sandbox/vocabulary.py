@@ -1,8 +1,8 @@
 """The words of a call in Seg's vocabulary, and what each may hold (the project's wire document).
 
 Numbers are numbers and lists are lists, whatever the sender of the event wrote. Where Seg
-promises no more, a word holds any single value. Null is one of a trait alone, which it removes: what
-is absent is left out.
+promises no more, a word holds any single value. Only a trait may be null, which removes it:
+what is absent is left out.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ CALL: Final[Vocabulary] = {
     "traits": OBJECT,
 }
 ALIAS: Final[Vocabulary] = {"previousId": EMAIL, "userId": EMAIL}
-PAGE: Final[Vocabulary] = {"url": SINGLE, "title": TEXT}
+PAGE: Final[Vocabulary] = {"url": SINGLE, "title": SINGLE}
 CUSTOMER: Final[Vocabulary] = {
     "Email": TRAIT,
     "Title": TRAIT,

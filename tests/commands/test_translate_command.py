@@ -11,14 +11,18 @@ from urllib.parse import urlsplit
 import orjson
 import pytest
 from click.testing import CliRunner, Result
+from hypothesis import given
 
 from consumer.cli import cli
 from consumer.demo import WEBSITE_ID
 from consumer.demo.samples import SAMPLE
 from consumer.sandbox import Options, Sandbox
+from consumer.sandbox.checks import check
 from tests.commands.test_cli import on_terminal
 from tests.docs.test_readme import TEXT as README
 from tests.translate.test_golden import MADE, PUBLISHED
+from tests.translate.test_laws import events
+from tests.translate.test_laws import translate as translated
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -121,6 +125,14 @@ def test_the_sandbox_takes_every_call_that_is_printed() -> None:
 
     assert len(calls) > 100
     assert refused == []
+
+
+@given(events)
+def test_the_sandbox_takes_whatever_is_sent(event: object) -> None:
+    """Whatever the event holds: a refusal would be the sandbox's own invention."""
+    call = translated(event)
+    if call is not None:
+        check(orjson.loads(call.body))
 
 
 def _refusal(url: str, call: object) -> str | None:

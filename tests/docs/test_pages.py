@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import re
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
+
+from consumer.commands.side_by_side import side_by_side
+from consumer.commands.through import Through
 
 ROOT = Path(__file__).parents[2]
 PAGES = [*sorted(ROOT.glob("docs/*.md")), ROOT / "CONTRIBUTING.md"]
@@ -41,4 +46,19 @@ def test_a_file_that_is_not_there_is_found() -> None:
     """The second proof that the test above can fail."""
     assert named("see `flow/nothing.py` and `make nothing`", r"\w[\w.-]*/[\w./-]*") == [
         "flow/nothing.py"
+    ]
+
+
+def test_the_mapping_page_shows_what_explain_shows() -> None:
+    """The picture of both calls is what the example above it prints on a terminal."""
+    page = (ROOT / "docs" / "mapping.md").read_text("utf-8")
+    example = page.partition("\necho '")[2].partition("'")[0].encode()
+    shown = page.partition("```text\n")[2].partition("```")[0].splitlines()
+
+    console = Console(file=StringIO(), width=100)
+    with console.capture() as capture:
+        console.print(side_by_side(1, example, Through().explain(example)))
+
+    assert [it.rstrip() for it in capture.get().splitlines() if it.strip()] == [
+        it for it in shown if it
     ]

@@ -40,6 +40,7 @@ LINE: Object = {"Id": "507f", "Price": 18.99, "Quantity": 2}
 GOOD = [
     page("m-1"),
     page("m-1", page={"url": "https://shop.example/p/1", "title": "Monopoly"}),
+    page("m-1", page={"title": 404}),
     identify(),
     identify(Email="jane@example.com", order_completed_last_30days=True),
     identify(Email="n/a"),
