@@ -68,6 +68,7 @@ def check_(
     """Say field by field how events written with the schema in FILE, or --id, are read.
 
     With --topic, also or alone, say what becomes of its newest records; they are sent nowhere.
+
     \b
     seg-consumer schemas check own.avsc
     seg-consumer schemas check --id 7 --topic segment-events

@@ -29,7 +29,8 @@ EVERY = [*commands(cli, ())]
 
 def examples(words: tuple[str, ...]) -> list[str]:
     """Return the examples in the help of the command that *words* name."""
-    context, command = click.Context(cli, info_name="seg-consumer"), cli
+    context = click.Context(cli, info_name="seg-consumer")
+    command: click.Command = cli
     for word in words:
         found = command.get_command(context, word) if isinstance(command, click.Group) else None
         assert found is not None
