@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 import orjson
-from rich.console import Console
-from rich.progress import track
 
 from consumer.commands.letter_selection import Selection, chosen, selecting
 from consumer.commands.letter_tables import Summary, facts_of, letter_lines, summary_table
 from consumer.commands.loading import NEEDS_NO_SEG, load_settings
-from consumer.commands.terminal import output
+from consumer.commands.terminal import counted, output
 from consumer.core.errors import ConsumerError, PoisonError, UnavailableError
 from consumer.core.timing import SystemClock
 from consumer.kafka.dead_letter_reader import revived
@@ -56,7 +54,8 @@ def list_(
     """  # noqa: D301 - \b is click's mark for text to leave as it is
     settings = load_settings(ctx, NEEDS_NO_SEG)
     summary = Summary()
-    newest = heapq.nlargest(limit * page, _counted(settings, selection, summary), key=_died)
+    letters = counted(_summed_up(settings, selection, summary), "letters")
+    newest = heapq.nlargest(limit * page, letters, key=_died)
     shown = newest[limit * (page - 1) :]
     if as_json:
         for letter in shown:
@@ -115,7 +114,7 @@ def replay(
     settings = load_settings(ctx, NEEDS_NO_SEG)
     replays = Replays(settings.kafka)
     try:
-        found = _Found(chosen(settings, selection), replays, limit)
+        found = _Found(counted(chosen(settings, selection), "letters"), replays, limit)
         if found.before and not again and not dry_run and sys.stdin.isatty():
             question = f"{found.before} of {found.matching} were sent before. Send them, too?"
             again = click.confirm(question, err=True)
@@ -164,7 +163,7 @@ class _Found:
 def _send(settings: Settings, letters: list[Letter], replays: Replays) -> int:
     """Send *letters* to where they came from; return how many the brokers have."""
     producers: dict[str, TopicProducer] = {}
-    for letter in track(letters, "sending again", console=Console(stderr=True), transient=True):
+    for letter in counted(letters, "letters sent again"):
         if letter.source is None:
             continue
         topic = letter.source.topic
@@ -190,7 +189,7 @@ def _told(facts: dict[str, int], limit: int, *, dry_run: bool) -> str:
     return f"{matching}: {facts['sent']:,} sent again{rest}"
 
 
-def _counted(settings: Settings, selection: Selection, summary: Summary) -> Iterable[Letter]:
+def _summed_up(settings: Settings, selection: Selection, summary: Summary) -> Iterable[Letter]:
     for letter in chosen(settings, selection):
         summary.add(letter)
         yield letter

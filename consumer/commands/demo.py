@@ -66,6 +66,7 @@ def command(events: BinaryIO | None, *, as_json: bool) -> None:
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             console=console,
+            disable=not console.is_terminal,
         ) as progress:
             _produce(settings, chosen, progress)
             tally = _consume(settings, len(chosen), progress)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 import orjson
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -82,7 +83,8 @@ def check_(
     needs = NEEDS_NO_KAFKA if topic is None else NEEDS_NO_SEG
     settings = load_settings(ctx, needs | ({} if topic is None else {"SEG_KAFKA__TOPICS": topic}))
     reports = _reports(settings, file, schema_id)
-    samples = None if topic is None else read_samples(settings, topic)
+    with Console(stderr=True).status("reading the topic's newest records"):
+        samples = None if topic is None else read_samples(settings, topic)
     good = readable(reports) if reports else True
     if samples is not None and samples.records:
         good = good and samples.delivered > 0

@@ -228,6 +228,26 @@ class TestCheck:
             "type"
         ]
 
+    @pytest.mark.parametrize(
+        ("kinds", "sentence"),
+        [
+            ({}, "Events of this schema can be delivered."),
+            ({"userId": "boolean"}, "Events of this schema can be delivered; fields left out: 1."),
+            ({"type": "long"}, "No event of this schema can be delivered: see what is a problem."),
+        ],
+    )
+    def test_the_last_line_says_what_it_comes_to(
+        self, tmp_path: Path, kinds: dict[str, object], sentence: str
+    ) -> None:
+        """Whoever reads no table reads that; each column has a title."""
+        file = tmp_path / "own.avsc"
+        file.write_text(schema(**kinds))
+
+        done = run("check", str(file))
+
+        assert done.stdout.splitlines()[-1] == sentence
+        assert all(it in done.stdout for it in ("field", "how it is read", "remark"))
+
     def test_a_file_with_comments(self, tmp_path: Path) -> None:
         """Java's parser takes them, and so does the check; a // within text is none."""
         text = schema(userId={"type": "string", "doc": "as in https://example.com /* not one */"})
