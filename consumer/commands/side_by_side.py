@@ -29,8 +29,8 @@ def side_by_side(number: int, line: bytes, explanation: Explanation) -> Table | 
         return Text(f"line {number}: rejected, {outcome.reason}: {explanation.why}", "bold red")
     if isinstance(outcome, Ignored):
         return Text(f"line {number}: ignored, {outcome.reason}: {explanation.why}", "yellow")
-    came = dict(_values(read_json(line)))
-    sent = dict(_values(orjson.loads(outcome.body)))
+    came = dict(values_by_path(read_json(line)))
+    sent = dict(values_by_path(orjson.loads(outcome.body)))
     title = " ".join(filter(None, (f"line {number}:", outcome.type, outcome.event)))
     table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
     for column in ("Segment call", "Seg is sent", "by"):
@@ -66,13 +66,13 @@ def _cell(place: str, values: dict[str, Value]) -> str:
     return f"{place}: {text}"
 
 
-def _values(value: Value, place: str = "") -> Iterator[tuple[str, Value]]:
-    """Yield every value in *value* with its path."""
+def values_by_path(value: Value, place: str = "") -> Iterator[tuple[str, Value]]:
+    """Yield every value in *value* with its path: `properties.products[0].sku`."""
     if place:
         yield place, value
     if isinstance(value, dict):
         for name, inner in value.items():
-            yield from _values(inner, f"{place}.{name}" if place else name)
+            yield from values_by_path(inner, f"{place}.{name}" if place else name)
     elif isinstance(value, list):
         for at, inner in enumerate(value):
-            yield from _values(inner, f"{place}[{at}]")
+            yield from values_by_path(inner, f"{place}[{at}]")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, cast
 import pytest
 from hypothesis import given
 
+from consumer.commands.side_by_side import values_by_path
 from consumer.core.errors import IgnoredReason, PoisonError
 from consumer.core.model import Event, Ignored, SegCall
 from consumer.translate import Translator, tables
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from consumer.core.model import Object, Value
 
 EVENT_ROW: Final = "event"
+MADE_CLEAN: Final = {"controls"}
+"""Cases of values that JSON cannot hold, or not every reader: they do not arrive as they stood."""
 
 
 def explained(event: object) -> Explanation:
@@ -69,6 +72,40 @@ def test_every_value_of_a_call_is_explained(case: Case) -> None:
 def test_every_value_of_any_call_is_explained(event: object) -> None:
     """The slow way through the tables agrees with the fast one, whatever the event holds."""
     check_every_value_is_explained(event)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_every_source_stands_in_the_event(case: Case) -> None:
+    """But for the record's time, and for what stands inside a text."""
+    came = dict(values_by_path(case.event))
+    texts = tuple(f"{place}[" for place, value in came.items() if isinstance(value, str))
+
+    sources = {source for it in explained(case.event).made for source in it.sources}
+
+    assert {
+        it for it in sources - {*came, tables.RECORD_TIMESTAMP} if not it.startswith(texts)
+    } == set()
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_what_is_passed_on_is_what_stood_there(case: Case) -> None:
+    """The value at the source is the value at the key: properties and traits, as JSON."""
+    found = explained(case.event)
+    if not isinstance(found.outcome, SegCall) or case.name in MADE_CLEAN:
+        return
+    came = dict(values_by_path(case.event))
+    sent = dict(values_by_path(json.loads(found.outcome.body)))
+    passed_on = {it.key: it.sources[0] for it in found.made if it.row is None and it.sources}
+
+    assert {
+        key: sent[key]
+        for key, source in passed_on.items()
+        if key.startswith(("properties.", "traits.")) and source in came
+    } == {
+        key: came[source]
+        for key, source in passed_on.items()
+        if key.startswith(("properties.", "traits.")) and source in came
+    }
 
 
 def made_of(event: Object) -> dict[str, Made]:
