@@ -190,6 +190,18 @@ def test_traits_come_from_two_places() -> None:
     assert made["traits.plan"].sources == ("traits.plan",)
 
 
+def test_a_computed_trait_comes_from_its_own_name() -> None:
+    """As Personas calls it; one that JSON cannot hold is not sent."""
+    personas: Object = {"personas": {"computation_key": "VIP Customers"}}
+
+    for value, made in ((True, True), (float("nan"), False)):
+        event: Object = {"type": "identify", "traits": {"VIP Customers": value}}
+        found = made_of(event | {"context": personas})
+
+        assert ("traits.vip_customers" in found) == made
+        assert not made or found["traits.vip_customers"].sources == ("traits.VIP Customers",)
+
+
 def test_what_is_not_sent_has_a_reason() -> None:
     """What nobody reads, what is empty, what lost, what is unreadable, what JSON cannot hold."""
     event = viewed(price=None, colour=float("nan")) | {
