@@ -52,9 +52,9 @@ class Intake:
         """True where the last turn had no time left for all that waits."""
 
     @property
-    def waits(self) -> bool:
-        """True while the next record of a partition needs a dependency's answer."""
-        return bool(self._waiting)
+    def waiting(self) -> int:
+        """How many partitions there are whose next record needs a dependency's answer."""
+        return len(self._waiting)
 
     @property
     def missing(self) -> UnavailableError | None:

@@ -9,6 +9,8 @@ later than ours, and in one guard it would be late.
 
 from __future__ import annotations
 
+from collections import Counter
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from consumer.core.errors import DeadLetterReason, MisconfiguredError, PoisonError
@@ -95,6 +97,13 @@ class Letters:
         Where the brokers refuse letters none is: waiting would be in vain.
         """
         return self._dead_letters.problem is None and any(it.letters for it in tenures)
+
+    def kept(self) -> Counter[tuple[str, str]]:
+        """Return how many letters are kept back, by topic and reason."""
+        kept = chain(self._settings.kept, self._unreadable.kept, self._rejected.kept)
+        return Counter(
+            (it.record.partition.topic, str(it.reason)) for it in kept if not it.record.tenure.over
+        )
 
     @property
     def pending(self) -> int:

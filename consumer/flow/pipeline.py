@@ -100,6 +100,11 @@ class Pipeline:
         return self._letters.waits_for or (None if missing is None else missing.dependency)
 
     @property
+    def held_partitions(self) -> int:
+        """How many partitions there are whose next record waits for its schema."""
+        return self._intake.waiting
+
+    @property
     def detail(self) -> str:
         """More of that, for people; empty where there is no more to say."""
         if self._delivery.breaker.state is not BreakerState.CLOSED:
@@ -144,7 +149,7 @@ class Pipeline:
         self._tally.poll_age_seconds = now_s
         if self._intake.is_late:
             return self._source.poll(1, 0.0)  # only to serve callbacks: enough is read
-        timeout_s = LOOK_UP_WAIT_S if self._intake.waits else IDLE_WAIT_S
+        timeout_s = LOOK_UP_WAIT_S if self._intake.waiting else IDLE_WAIT_S
         if self._busy:
             timeout_s = 0.0
         return self._source.poll(max(1, min(self._poll_max_records, room)), timeout_s)

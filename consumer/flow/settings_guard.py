@@ -10,12 +10,13 @@ read again when the settings are corrected.
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from consumer.core.model import bytes_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
     from consumer.core.model import DeadLetter
 
@@ -57,6 +58,11 @@ class SettingsGuard:
             for letter in self._let_go(topic):
                 if not letter.record.tenure.over:
                     self.keeps(letter)
+
+    @property
+    def kept(self) -> Iterable[DeadLetter]:
+        """The letters that are kept back."""
+        return chain.from_iterable(self._kept.values())
 
     @property
     def detail(self) -> str | None:

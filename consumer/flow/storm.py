@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING
 from consumer.core.model import bytes_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from consumer.core.model import DeadLetter
 
 WINDOW = 1_000
@@ -67,6 +69,11 @@ class StormGuard:
             return []
         kept, self._kept, self.kept_bytes = self._kept, [], 0
         return kept
+
+    @property
+    def kept(self) -> Sequence[DeadLetter]:
+        """The letters that are kept back."""
+        return self._kept
 
     @property
     def text(self) -> str:

@@ -136,6 +136,22 @@ class Tally:
         "Alert SegConsumerBreakerOpen",
         "reason",
     )
+    waits_for: Labelled = _labelled(
+        G,
+        "1 for what /readyz says that consumption waits for, 0 once it is over.",
+        "Headline",
+        "reason",
+    )
+    held_partitions: int | None = _gauge(
+        "Partitions whose next record waits for its schema.", "Headline"
+    )
+    dead_letters_kept: Labelled = _labelled(
+        G,
+        "Poison kept back for it may be a storm, or a setting's fault: unfinished records.",
+        "Headline",
+        "topic",
+        "reason",
+    )
     lag_records: Labelled = _labelled(
         G, "Records in the log from the position on.", "Lag", "topic", "partition"
     )

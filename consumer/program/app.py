@@ -145,6 +145,7 @@ class App:
         logs.tell_repeats()
         tenures = parts.gauged.assignment.tenures
         gauges.refresh(tally, parts.gauged)
+        gauges.refresh_waits(tally, parts.pipeline)
         parts.dead_letters.expect({tenure.partition.topic for tenure in tenures})
         if tenures and now_s - self._lag_s >= LAG_S:
             self._lag_s = now_s

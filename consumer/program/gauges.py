@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from consumer.core.ledger import Ledger
     from consumer.core.model import Partition, Tenure
+    from consumer.flow.pipeline import Pipeline
     from consumer.observe.metrics import Tally
 
 UNKNOWN = Extent(None, None)
@@ -42,6 +43,18 @@ def refresh(tally: Tally, parts: Gauged) -> None:
     for reason in OpenReason:
         tally.breaker_open[(reason,)] = int(delivery.breaker.reason is reason)
     tally.breaker_open[(OpenReason.MISCONFIGURED,)] = int(parts.letters.misconfigured)
+    # What is over stays, at 0: a series that ends looks like a scrape that failed.
+    tally.dead_letters_kept = dict.fromkeys(tally.dead_letters_kept, 0)
+    for labels, letters in parts.letters.kept().items():
+        tally.dead_letters_kept[labels] = letters
+
+
+def refresh_waits(tally: Tally, pipeline: Pipeline) -> None:
+    """Write what *pipeline* waits for into *tally*."""
+    tally.held_partitions = pipeline.held_partitions
+    tally.waits_for = dict.fromkeys(tally.waits_for, 0)
+    if pipeline.waits_for is not None:
+        tally.waits_for[(pipeline.waits_for,)] = 1
 
 
 def refresh_lag(

@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from consumer.core.errors import DeadLetterReason, MisconfiguredError
+from consumer.core.errors import DeadLetterReason, MisconfiguredError, PoisonError
 from consumer.core.lanes import Lanes
 from consumer.core.ledger import Checkpoint
 from consumer.core.model import DeadLetter, Pause, Tenure
@@ -14,7 +14,7 @@ from consumer.core.ports import Extent
 from consumer.flow.assignment import Assignment
 from consumer.flow.letters import Letters
 from consumer.observe.metrics import Tally
-from consumer.program.gauges import Gauged, refresh, refresh_lag
+from consumer.program.gauges import Gauged, refresh, refresh_lag, refresh_waits
 from consumer.seg.breaker import Breaker, OpenReason
 from consumer.seg.delivery import Delivery
 from consumer.seg.dispatch import Dispatch, Limits
@@ -36,7 +36,7 @@ from tests.fakes import (
     a_task,
     an_answer,
 )
-from tests.member import silent_log
+from tests.member import Member, page, silent_log
 
 NOON_MS = NOON_S * 1000
 LABELS = ("events", "0")
@@ -226,3 +226,40 @@ def test_partition_without_a_position_has_no_series() -> None:
     refresh_lag(tally, [Tenure(P0)], {P0: Extent(None, 20)}, NOON_MS)
 
     assert ({}, {}) == (tally.position_offset, tally.lag_records)
+
+
+def test_poison_that_is_kept_back_is_shown_with_its_reason() -> None:
+    """In a storm nothing is stored, so nothing else says why; it goes with its partition."""
+    parts = Parts()
+    tenure = Tenure(P0)
+    for offset in range(3):
+        record = a_record(offset, tenure=tenure)
+        parts.letters.unreadable(record, PoisonError(DeadLetterReason.BAD_AVRO, ""))
+    parts.letters.unreadable(
+        a_record(3, tenure=tenure), MisconfiguredError(DeadLetterReason.UNKNOWN_FRAMING, "")
+    )
+
+    shown = dict(parts.refreshed().dead_letters_kept)
+    tenure.over = True
+    left = parts.refreshed().dead_letters_kept
+
+    assert {("events", "bad_avro"): 3, ("events", "unknown_framing"): 1} == shown
+    assert dict.fromkeys(shown, 0) == left
+
+
+def test_what_consumption_waits_for_is_shown_as_readyz_says_it() -> None:
+    """One reason at a time; what is over is 0."""
+    member = Member()
+    member.registry_away = True
+    member.source.append(a_record(value=page(0)))
+
+    member.pipeline.turn()
+    refresh_waits(member.tally, member.pipeline)
+    assert [("schema_registry",)] == [it for it, on in member.tally.waits_for.items() if on]
+    assert member.tally.held_partitions == 1
+
+    member.registry_away = False
+    member.pipeline.turn()
+    refresh_waits(member.tally, member.pipeline)
+    assert {("schema_registry",): 0} == member.tally.waits_for
+    assert 0 == int(member.tally.held_partitions)
