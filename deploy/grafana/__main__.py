@@ -1,19 +1,21 @@
-"""Write the dashboard into the chart."""
+"""Write the dashboards into the chart."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
-from deploy.grafana.board import UID, dashboard
+from deploy.grafana import board, runbooks
 
-FILE = Path(__file__).parents[1] / "helm" / "dashboards" / f"{UID}.json"
+FOLDER = Path(__file__).parents[1] / "helm" / "dashboards"
 
 
-def text() -> str:
-    """Return the file's content."""
-    return json.dumps(dashboard(), indent=2) + "\n"
+def texts() -> dict[str, str]:
+    """Return the content of each file, by its name."""
+    made = {board.UID: board.dashboard(), runbooks.UID: runbooks.dashboard()}
+    return {f"{uid}.json": json.dumps(json_, indent=2) + "\n" for uid, json_ in made.items()}
 
 
 if __name__ == "__main__":
-    FILE.write_text(text(), encoding="utf-8")
+    for name, text in texts().items():
+        (FOLDER / name).write_text(text, encoding="utf-8")

@@ -1,91 +1,64 @@
-"""Is it good, and how far is it behind?"""
+"""What is wrong?
+
+The first row is for whoever was just woken: each cause shows there, without a recording rule.
+"""
 
 from __future__ import annotations
 
-from deploy.grafana.panels import Panel, Row, Step, gauge
+from deploy.grafana.panels import Panel, Row, Step, finished, gauge, quantile, rate, recorded
 
 AGES = (Step(None, "green"), Step(120, "orange"), Step(900, "red"))
 """Of the oldest unfinished record, where SegConsumerLag warns and pages."""
 _NEUTRAL = (Step(None, "blue"),)
-_BUDGET = (Step(None, "red"), Step(0.0, "orange"), Step(0.5, "green"))
 
 
 def _stat(
     title: str, about: str, unit: str, expr: str, *, steps: tuple[Step, ...] = _NEUTRAL
 ) -> Panel:
-    return Panel(title, about, unit, {"{{job}}": expr}, kind="stat", width=4, height=4, steps=steps)
-
-
-def _recorded(name: str) -> str:
-    return f"namespace_job:seg_consumer_{name}{{@jobs}}"
+    return Panel(title, about, unit, {"{{job}}": expr}, kind="stat", width=3, height=4, steps=steps)
 
 
 HEADLINE = Row(
     "Headline",
     (
-        _stat(
-            "Delivered, 30 days",
-            "Share of the calls that Seg took; the rest are dead letters. The objective is 99.9 %.",
-            "percentunit",
-            f"1 - {_recorded('delivery_errors:ratio_rate30d')}",
-            steps=(Step(None, "red"), Step(0.999, "green")),
-        ),
-        _stat(
-            "Delivery budget left",
-            "Of the dead letters that the objective allows in 30 days; below 0 it is missed.",
-            "percentunit",
-            f"1 - {_recorded('delivery_errors:ratio_rate30d')} / 0.001",
-            steps=_BUDGET,
-        ),
-        _stat(
-            "In time, 30 days",
-            "Share of the delivered calls that Seg took within 60 s of their append to Kafka. The "
-            "objective is 99 %.",
-            "percentunit",
-            f"1 - {_recorded('late_calls:ratio_rate30d')}",
-            steps=(Step(None, "red"), Step(0.99, "green")),
-        ),
-        _stat(
-            "Freshness budget left",
-            "Of the late calls that the objective allows in 30 days; below 0 it is missed.",
-            "percentunit",
-            f"1 - {_recorded('late_calls:ratio_rate30d')} / 0.01",
-            steps=_BUDGET,
+        Panel(
+            "Waits for",
+            "What consumption waits for now, as `/readyz` says it, of any pod; `/status` and the "
+            "log have the details.",
+            "none",
+            {"{{reason}}": f"count by (reason) ({gauge('waits_for')} == 1)"},
+            kind="stat",
+            width=6,
+            height=4,
+            steps=(Step(None, "red"),),
+            names=True,
+            empty="nothing",
         ),
         _stat(
             "Oldest unfinished record",
             "How old it is now: what a customer waits for at worst.",
             "s",
-            _recorded("lag_seconds:max"),
+            f"max by (job) ({gauge('lag_seconds')})",
             steps=AGES,
         ),
         _stat(
             "Lag",
             "Records in the log that are not finished.",
             "short",
-            _recorded("lag_records:sum"),
+            f"sum by (job) ({gauge('lag_records')})",
         ),
         _stat(
             "Delivered",
             "Calls that Seg takes a second now.",
             "cps",
-            _recorded("calls_delivered:rate5m"),
+            f"sum by (job) ({rate('calls_delivered_total')})",
         ),
         _stat(
-            "Dead letters, last hour",
-            "Records that went to the dead-letter topic, out of the recorded rate.",
+            "Dead letters",
+            "Records that went to the dead-letter topic in the time that is shown.",
             "short",
-            "3600 * avg_over_time("
-            "namespace_job:seg_consumer_records_dead_lettered:rate5m{@jobs}[1h])",
+            "sum by (job) (increase(seg_consumer_records_dead_lettered_total{@pods}[$__range]))",
             steps=(Step(None, "green"), Step(1, "orange")),
-        ),
-        _stat(
-            "Waiting",
-            "1 while a pod waits for Seg, an operator, the registry or the dead-letter topic; "
-            "Outcomes says which.",
-            "none",
-            _recorded("waiting:max"),
-            steps=(Step(None, "green"), Step(1, "red")),
         ),
         _stat(
             "Pods",
@@ -93,89 +66,110 @@ HEADLINE = Row(
             "short",
             f"count by (job) ({gauge('build_info', where='@jobs')})",
         ),
-        _stat(
-            "Partitions owned",
-            "Fewer than the topics have: some are being handed over, or no pod owns them.",
-            "short",
-            f"sum by (job) ({gauge('assigned_partitions', where='@jobs')})",
+        Panel(
+            "Recording rules",
+            "Objectives, growth of the lag and all alerts need the rules of the chart "
+            "(`deploy/helm/rules`): `monitoring.prometheusRule.enabled` of one release, once for "
+            "each Prometheus.",
+            "none",
+            {"rules": f"count(count by (job) ({recorded('waiting:max')})) or vector(0)"},
+            kind="stat",
+            width=3,
+            height=4,
+            steps=(Step(None, "red"), Step(1, "green")),
+            words={0: "missing", 1: "loaded"},
         ),
-        _stat(
-            "Idle pods",
-            "Pods without a partition: spare members, more than there is work for.",
+        Panel(
+            "Answers of Seg",
+            "By class and cause. `transient` is tried again: `timeout`, `dns`, `refused`, `tls` "
+            "and `reset` came in an answer's place, 429 and 503 throttle, the rest are Seg's 5xx."
+            " `unauthorised` (the key) and `misrouted` (the endpoint) stop everything.",
+            "reqps",
+            {"{{class}} {{cause}}": f"sum by (class, cause) ({rate('request_attempts_total')})"},
+            stacked=True,
+            runbooks=("SegConsumerUnauthorised", "SegConsumerMisrouted"),
+        ),
+        Panel(
+            "What is waited for",
+            "1 while a pod waits: for Seg (`outage`, `unauthorised`, `misrouted`), an operator "
+            "(`dead_letter_storm`, `misconfigured`), the registry, the group or the dead-letter "
+            "topic.",
+            "none",
+            {"{{reason}} {{pod}}": f"max by (pod, reason) ({gauge('waits_for')})"},
+            steps=(Step(None, "green"), Step(1, "red")),
+            runbooks=("SegConsumerBreakerOpen", "SegConsumerMisconfigured"),
+        ),
+        Panel(
+            "Poison by reason",
+            "Records that can never be delivered as they are, or that Seg rejects: stored as dead"
+            " letters, or kept back while they may be a storm or blame a setting.",
             "short",
-            f"sum by (job) ({gauge('assigned_partitions', where='@jobs')} == bool 0)",
+            {
+                "stored: {{reason}}": "sum by (reason) "
+                "(increase(seg_consumer_records_dead_lettered_total{@pods}[$__rate_interval]))",
+                "kept: {{topic}} {{reason}}": "sum by (topic, reason) "
+                f"({gauge('dead_letters_kept')})",
+            },
+            stacked=True,
+            runbooks=(
+                "SegConsumerDeadLetters",
+                "SegConsumerDeliveryBurn",
+                "SegConsumerDeadLetterStorm",
+            ),
+        ),
+        Panel(
+            "In and out",
+            "Records read, and calls that Seg took; between: ignored, dead-lettered, under way.",
+            "cps",
+            {
+                "in": f"sum({rate('records_received_total')})",
+                "out": f"sum({rate('calls_delivered_total')})",
+            },
+        ),
+        Panel(
+            "Schema registry",
+            "Partitions that wait for a schema, and how long the look-ups take that end. Slow, "
+            "not away: partitions are held and nothing fails.",
+            "none",
+            {
+                "partitions held, {{pod}}": f"sum by (pod) ({gauge('held_partitions')})",
+                "seconds a look-up, p95": quantile(0.95, "registry_lookup_seconds"),
+            },
+            runbooks=("SegConsumerDependencyAway",),
+        ),
+        Panel(
+            "Rebalances",
+            "Times that partitions came or went. `lost` means that a pod was thrown out: it did "
+            "not poll, or the brokers did not hear it.",
+            "short",
+            {
+                "{{event}} {{pod}}": "sum by (event, pod) "
+                "(increase(seg_consumer_rebalances_total{@pods}[$__rate_interval]))"
+            },
+            runbooks=("SegConsumerRebalanceStorm",),
+        ),
+        Panel(
+            "Partitions and their owners",
+            "The one furthest behind first. One alone: a hot key, a call that is retried, or a "
+            "slow pod. All of one pod: that pod.",
+            "none",
+            {
+                "lag": f"sum by (topic, partition, pod) ({gauge('lag_records', where='@topics')})",
+                "oldest, s": "max by (topic, partition, pod) "
+                f"({gauge('lag_seconds', where='@topics')})",
+                "finished/s": finished("topic, partition, pod"),
+            },
+            kind="table",
+            width=12,
+            runbooks=("SegConsumerLag", "SegConsumerStuck"),
         ),
         Panel(
             "Alerts",
             "Alerts of the service that are pending or firing.",
             "none",
-            {"{{alertname}}": 'ALERTS{alertname=~"SegConsumer.*", cluster=~"$cluster"}'},
+            {"{{alertname}}": 'ALERTS{alertname=~"SegConsumer.*", @alerts}'},
             kind="table",
-            width=16,
-            height=6,
-        ),
-        Panel(
-            "Versions",
-            "The service's version, Python's and librdkafka's, and how many pods run it.",
-            "none",
-            {"{{version}}": f"count by (version, python, librdkafka) ({gauge('build_info')})"},
-            kind="table",
-            height=6,
+            width=12,
         ),
     ),
 )
-
-LAG = Row(
-    "Lag",
-    (
-        Panel(
-            "Age of the oldest unfinished record",
-            "By partition. One alone: one key's call is retried, or its pod is slow. All together: "
-            "Seg or the registry is away, or there are too few pods.",
-            "s",
-            {
-                "{{topic}}/{{partition}}": "max by (topic, partition) "
-                f"({gauge('lag_seconds', where='@topics')})"
-            },
-            width=12,
-            steps=AGES,
-            runbooks=("SegConsumerLag",),
-        ),
-        Panel(
-            "Lag by topic",
-            "Records in the log from the position on, finished ones above a gap included.",
-            "short",
-            {"{{topic}}": f"sum by (topic) ({gauge('lag_records', where='@topics')})"},
-            width=12,
-            stacked=True,
-        ),
-        Panel(
-            "Growth of the lag",
-            "Records a second. Above 0: more comes than is delivered.",
-            "cps",
-            {"{{job}}": _recorded("lag_records:deriv15m")},
-            signed=True,
-            runbooks=("SegConsumerAtCeiling",),
-        ),
-        Panel(
-            "Time until the lag is gone",
-            "At the pace of the last quarter of an hour; nothing is drawn while the lag grows.",
-            "s",
-            {
-                "{{job}}": f"{_recorded('lag_records:sum')} / "
-                f"-({_recorded('lag_records:deriv15m')} < 0)"
-            },
-        ),
-        Panel(
-            "Partitions with the most lag",
-            "The ten that are furthest behind.",
-            "short",
-            {
-                "{{topic}}/{{partition}}": "topk(10, max by (topic, partition) "
-                f"({gauge('lag_records', where='@topics')}))"
-            },
-        ),
-    ),
-)
-
-ROWS = (HEADLINE, LAG)

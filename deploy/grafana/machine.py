@@ -25,19 +25,8 @@ REBALANCES = Row(
     "Rebalances",
     (
         Panel(
-            "Rebalances",
-            "Times that partitions came or went, of all pods. `lost` means that a pod was thrown "
-            "out: it did not poll, or the brokers did not hear it.",
-            "short",
-            {
-                "{{event}}": "sum by (event) "
-                "(increase(seg_consumer_rebalances_total{@pods}[$__rate_interval]))"
-            },
-            runbooks=("SegConsumerRebalanceStorm",),
-        ),
-        Panel(
             "Waiting for calls under way when partitions go",
-            "At the drain time-out (25 s by default) what is unfinished is handed over.",
+            "At the drain time-out (35 s by default) what is unfinished is handed over.",
             "s",
             {
                 "p95": quantile(0.95, "revoke_drain_seconds"),
@@ -107,7 +96,7 @@ SATURATION = Row(
         ),
         _gauge_by_pod(
             "Records under way",
-            "Started and not finished; 20,000 by default are the most.",
+            "Started and not finished; 10,000 by default are the most.",
             "short",
             "records_in_flight",
         ),
@@ -181,7 +170,7 @@ SCALING = Row(
     (
         _gauge_by_pod(
             "Partitions by pod",
-            "Who owns how many; the sum is what the topics have.",
+            "Who owns how many; the sum is what the topics have. 0 is a spare member.",
             "short",
             "assigned_partitions",
             stacked=True,
@@ -228,6 +217,13 @@ SCALING = Row(
             "none",
             "max by (pod) (kube_pod_container_status_last_terminated_reason"
             '{@kubernetes_pods, reason="OOMKilled"})',
+        ),
+        Panel(
+            "Versions",
+            "The service's version, Python's and librdkafka's, and how many pods run it.",
+            "none",
+            {"{{version}}": f"count by (version, python, librdkafka) ({gauge('build_info')})"},
+            kind="table",
         ),
     ),
 )

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+
+from deploy.grafana.runbooks import link
+from deploy.grafana.tables import columns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,7 +20,9 @@ _JOBS = 'cluster=~"$cluster", namespace=~"$namespace", job=~"$job"'
 MATCHERS = {
     "jobs": _JOBS,
     "pods": f'{_JOBS}, pod=~"$pod"',
-    "topics": f'{_JOBS}, pod=~"$pod", topic=~"$topic"',
+    "topics": f'{_JOBS}, pod=~"$pod", topic=~"$topic", partition=~"$partition"',
+    # The alert on absence has none of these labels: `|` lets it through.
+    "alerts": 'cluster=~"$cluster|", namespace=~"$namespace|", job=~"$job|"',
     # Kubernetes' own metrics have another job: it is the exporter's.
     "kubernetes_pods": 'cluster=~"$cluster", namespace=~"$namespace", pod=~"$pod"',
     "kubernetes": 'cluster=~"$cluster", namespace=~"$namespace"',
@@ -55,6 +60,12 @@ class Panel:
     steps: tuple[Step, ...] = (Step(None, "green"),)
     runbooks: tuple[str, ...] = ()
     """The alerts that look at the same figures."""
+    names: bool = False
+    """A stat shows the legends of its series, not their values."""
+    empty: str | None = None
+    """What stands there where no series is."""
+    words: Mapping[int, str] = field(default_factory=dict)
+    """Words that stand for values."""
 
 
 class Row(NamedTuple):
@@ -73,14 +84,14 @@ def as_json(panel: Panel, number: int, x: int, y: int) -> Json:
         "description": " ".join([panel.about, *(f"Runbook: {name}." for name in panel.runbooks)]),
         "datasource": DATASOURCE,
         "gridPos": {"h": panel.height, "w": panel.width, "x": x, "y": y},
-        "links": [],
+        "links": [link(name) for name in panel.runbooks],
         "fieldConfig": {"defaults": _defaults(panel), "overrides": []},
         "options": _options(panel),
         "targets": [
             _target(panel.kind, chr(ord("A") + index), legend, expr)
             for index, (legend, expr) in enumerate(panel.queries.items())
         ],
-        **({"transformations": [_COLUMNS]} if panel.kind == "table" else {}),
+        **({"transformations": columns(list(panel.queries))} if panel.kind == "table" else {}),
     }
 
 
@@ -92,6 +103,17 @@ def gauge(name: str, *, where: str = "@pods") -> str:
 def rate(name: str, *, where: str = "@pods") -> str:
     """Return the rate a second of the service's counter *name*."""
     return f"rate(seg_consumer_{name}{{{where}}}[$__rate_interval])"
+
+
+def recorded(name: str) -> str:
+    """Return the selector of what the recording rules keep of the job under *name*."""
+    return f"namespace_job:seg_consumer_{name}{{@jobs}}"
+
+
+def finished(by: str) -> str:
+    """Return the records a second that are finished, out of the positions, by the labels *by*."""
+    moved = "deriv(seg_consumer_position_offset{@topics}[$__rate_interval])"
+    return f"sum by ({by}) (clamp_min({moved}, 0))"
 
 
 def quantile(share: float, name: str) -> str:
@@ -138,6 +160,11 @@ def _defaults(panel: Panel) -> Json:
         "thresholds": {"mode": "absolute", "steps": [step._asdict() for step in panel.steps]},
         "color": {"mode": "thresholds"},
     }
+    if panel.empty is not None:
+        defaults["noValue"] = panel.empty
+    if panel.words:
+        words = {str(value): {"text": text} for value, text in panel.words.items()}
+        defaults["mappings"] = [{"type": "value", "options": words}]
     if panel.kind == "timeseries":
         mode = "normal" if panel.stacked else "none"
         drawn = "off" if len(panel.steps) == 1 else "dashed"
@@ -171,7 +198,7 @@ def _options(panel: Panel) -> Json:
                 "colorMode": "value",
                 "graphMode": "none",
                 "justifyMode": "auto",
-                "textMode": "auto",
+                "textMode": "name" if panel.names else "auto",
                 "wideLayout": True,
                 "showPercentChange": False,
                 "percentChangeColorMode": "standard",
@@ -201,13 +228,3 @@ def _options(panel: Panel) -> Json:
                 "tooltip": {"mode": "single", "showColorScale": True, "yHistogram": True},
                 "yAxis": {"axisPlacement": "left", "reverse": False, "unit": panel.unit},
             }
-
-
-_COLUMNS: Json = {
-    "id": "organize",
-    "options": {
-        "excludeByName": {"Time": True, "Value": True, "__name__": True},
-        "indexByName": {},
-        "renameByName": {},
-    },
-}

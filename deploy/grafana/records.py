@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deploy.grafana.panels import Panel, Row, Step, average, gauge, quantile, rate
+from deploy.grafana.panels import Panel, Row, Step, average, finished, gauge, quantile, rate
 
 _IN_BY_POD = f"sum by (pod) ({rate('records_received_total')})"
 
@@ -33,15 +33,6 @@ def _spread(title: str, about: str, metric: str) -> Panel:
 THROUGHPUT = Row(
     "Throughput",
     (
-        Panel(
-            "In and out",
-            "Records read, and calls that Seg took; between: ignored, dead-lettered, under way.",
-            "cps",
-            {
-                "in": f"sum({rate('records_received_total')})",
-                "out": f"sum({rate('calls_delivered_total')})",
-            },
-        ),
         _by(
             "call",
             "Delivered by call",
@@ -53,6 +44,12 @@ THROUGHPUT = Row(
             "Pods far apart: the keys, or the partitions, are unevenly shared.",
             "cps",
             {"{{pod}}": _IN_BY_POD},
+        ),
+        Panel(
+            "Finished by partition and owner",
+            "The ten busiest, out of their positions. One far above the rest: a hot key.",
+            "cps",
+            {"{{topic}}/{{partition}} {{pod}}": f"topk(10, {finished('topic, partition, pod')})"},
         ),
         Panel(
             "Skew",
@@ -97,33 +94,11 @@ OUTCOMES = Row(
             "records_ignored_total",
         ),
         _by(
-            "reason",
-            "Dead letters by reason",
-            "Records that can never be delivered as they are, or that Seg rejects.",
-            "records_dead_lettered_total",
-            "SegConsumerDeadLetters",
-            "SegConsumerDeliveryBurn",
-        ),
-        _by(
             "key",
             "Values left out by key",
             "Values that could not be read: the event went to Seg without the key.",
             "values_left_out_total",
             "SegConsumerValuesLeftOut",
-        ),
-        _by(
-            "class",
-            "Answers by class",
-            "What Seg's answers mean; `transient` is tried again, `unauthorised` and `misrouted` "
-            "stop everything.",
-            "request_attempts_total",
-        ),
-        _by(
-            "cause",
-            "Answers by cause",
-            "What came in Seg's place: `timeout`, `dns`, `refused`, `tls`, `reset`, `proxy`, "
-            "`web_page`; else the answer's status.",
-            "request_attempts_total",
         ),
         Panel(
             "Share of failed requests",

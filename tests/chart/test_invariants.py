@@ -274,14 +274,37 @@ def test_hooks_reach_the_pod(releases: dict[str, Objects]) -> None:
     assert {"my-extra", "shop-to-seg-extra"} <= extra
 
 
+def notes_of(helm: Helm, case: Path, *options: str) -> str:
+    """Return what helm prints after an installation."""
+    # Helm 3 would ask a cluster here.
+    command = ("install", "my", CHART, "--dry-run=client", "-n", NAMESPACE, "-f", case, *options)
+    done = helm.run(*command)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.partition("NOTES:")[2]
+
+
+@pytest.mark.parametrize(
+    ("on", "said"),
+    [
+        ((), ["Nobody scrapes"]),
+        (("podMonitor",), []),
+        (("podMonitor", "dashboards"), ["need the recording"]),
+        (("dashboards", "prometheusRule"), ["Nobody scrapes"]),
+    ],
+)
+def test_notes_say_what_monitoring_lacks(helm: Helm, on: tuple[str, ...], said: list[str]) -> None:
+    """A dashboard without its rules has empty panels; what is on is not called off."""
+    options = [f"--set=monitoring.{name}.enabled=true" for name in on]
+    notes = notes_of(helm, CHART / "ci" / "minimal-values.yaml", *options)
+
+    assert said == [it for it in ("Nobody scrapes", "need the recording") if it in notes]
+
+
 def test_notes_say_what_to_check_first(helm: Helm) -> None:
     """After an installation helm prints the commands that find out whether it works."""
 
     def notes(case: Path) -> str:
-        # Helm 3 would ask a cluster here.
-        done = helm.run("install", "my", CHART, "--dry-run=client", "-n", NAMESPACE, "-f", case)
-        assert done.returncode == 0, done.stderr
-        return done.stdout.partition("NOTES:")[2]
+        return notes_of(helm, case)
 
     plain = notes(CHART / "ci" / "minimal-values.yaml")
     assert "kubectl --namespace shop rollout status deployment/my-seg-consumer" in plain

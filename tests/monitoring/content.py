@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -54,21 +54,30 @@ ALERTS = [
 ]
 RECORDED: dict[str, str] = {rule["record"]: rule["expr"] for rule in _RULES if "record" in rule}
 """Expressions by the name that they are recorded under."""
-BOARDS = [json.loads(file.read_text(encoding="utf-8")) for file in DASHBOARDS]
+BOARDS = {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in DASHBOARDS}
+BOARD = BOARDS["seg-consumer"]
+PAGES = BOARDS["seg-consumer-runbooks"]
+"""The runbooks, a panel each."""
+
+
+def rows() -> list[tuple[str, list[dict[str, Any]]]]:
+    """Return the title of each row and its panels, which lie below it or, closed, within it."""
+    found: list[tuple[str, list[dict[str, Any]]]] = []
+    for panel in BOARD["panels"]:
+        if panel["type"] == "row":
+            found.append((panel["title"], list(panel["panels"])))
+        else:
+            found[-1][1].append(panel)
+    return found
 
 
 def panels() -> list[Panel]:
-    """Return every panel of every dashboard, rows themselves left out."""
-    found: list[Panel] = []
-    for board in BOARDS:
-        row = ""
-        for panel in board["panels"]:
-            if panel["type"] == "row":
-                row = panel["title"]
-            else:
-                exprs = tuple(target["expr"] for target in panel["targets"])
-                found.append(Panel(row, panel, exprs))
-    return found
+    """Return every panel of the dashboard, rows themselves left out."""
+    return [
+        Panel(row, panel, tuple(target["expr"] for target in panel["targets"]))
+        for row, within in rows()
+        for panel in within
+    ]
 
 
 def exported() -> dict[str, str]:

@@ -14,11 +14,13 @@ _WORDS = {"and", "or", "unless", "bool", "offset", "by", "on", "Inf", "NaN"}
 
 GRAFANA = {
     "$__rate_interval": "1m",
+    "$__range": "1h",
     "$cluster": ".*",
     "$namespace": ".*",
     "$job": ".+",
     "$pod": ".*",
     "$topic": ".+",
+    "$partition": ".+",
 }
 """What stands for Grafana's variables where there is no Grafana."""
 

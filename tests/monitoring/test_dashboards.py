@@ -12,16 +12,27 @@ from typing import TYPE_CHECKING, cast
 import pytest
 import yaml
 
-from deploy.grafana.__main__ import FILE, text
-from tests.monitoring.content import ALERTS, BOARDS, RECORDED, Panel, exported, panels
+from deploy.grafana.__main__ import FOLDER, texts
+from tests.monitoring.content import (
+    ALERTS,
+    BOARD,
+    BOARDS,
+    PAGES,
+    RECORDED,
+    Panel,
+    exported,
+    panels,
+    rows,
+)
 from tests.monitoring.promql import metrics_of, without_variables
-from tests.monitoring.tools import promtool
+from tests.monitoring.tools import RUNBOOKS, promtool
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 ROWS = [
     "Headline",
+    "Objectives",
     "Lag",
     "Throughput",
     "Outcomes",
@@ -33,6 +44,7 @@ ROWS = [
     "Scaling",
     "Brokers",
 ]
+CHOICES = ["cluster", "namespace", "job", "pod", "topic", "partition"]
 UNITS = {"none", "short", "percentunit", "s", "bytes", "cps", "reqps"}
 """Of Grafana's own list (`@grafana/data`, value formats)."""
 
@@ -42,6 +54,7 @@ OF_THE_PROCESS = {
     "process_resident_memory_bytes",
     "process_open_fds",
     "process_max_fds",
+    "process_start_time_seconds",
 }
 OF_OTHERS = {
     "ALERTS": "Prometheus itself",
@@ -59,7 +72,8 @@ OF_OTHERS = {
 """Metrics that are not the service's, and who shows them."""
 
 PANELS = panels()
-EXPRS = [(panel.title, expr) for panel in PANELS for expr in panel.exprs]
+NOTES = [(note["name"], note["expr"]) for note in BOARD["annotations"]["list"]]
+EXPRS = [(panel.title, expr) for panel in PANELS for expr in panel.exprs] + NOTES
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
 
 
@@ -68,33 +82,40 @@ def _title(panel: Panel) -> str:
 
 
 def _variables() -> dict[str, dict[str, object]]:
-    [board] = BOARDS
-    return {variable["name"]: variable for variable in board["templating"]["list"]}
+    return {variable["name"]: variable for variable in BOARD["templating"]["list"]}
 
 
-def test_the_file_is_what_its_source_makes() -> None:
+def test_the_files_are_what_their_source_makes() -> None:
     """The chart's JSON is generated; a change goes into deploy/grafana."""
-    assert FILE.read_text(encoding="utf-8") == text(), "run `python -m deploy.grafana`"
+    found = {path.name: path.read_text(encoding="utf-8") for path in FOLDER.iterdir()}
+
+    assert found == texts(), "run `make dashboards`"
 
 
-def test_the_dashboard_is_fixed() -> None:
+@pytest.mark.parametrize("uid", list(BOARDS))
+def test_a_dashboard_is_fixed(uid: str) -> None:
     """It has a lasting address, and nobody edits a copy that the next release overwrites."""
-    [board] = BOARDS
+    board = BOARDS[uid]
 
-    assert ("seg-consumer", False) == (board["uid"], board["editable"])
+    assert (uid, False) == (board["uid"], board["editable"])
     assert "id" not in board
 
 
 def test_the_rows_are_those_of_the_service() -> None:
     """Each row is there once, in the order in which one asks."""
-    [board] = BOARDS
+    assert ROWS == [title for title, _ in rows()]
 
-    assert ROWS == [panel["title"] for panel in board["panels"] if panel["type"] == "row"]
+
+def test_all_rows_but_the_first_are_closed() -> None:
+    """Whoever was just woken sees what is wrong, and opens what it leads to."""
+    closed = [panel["collapsed"] for panel in BOARD["panels"] if panel["type"] == "row"]
+
+    assert [False] + [True] * (len(ROWS) - 1) == closed
 
 
 def test_the_variables_are_there_in_the_order_in_which_they_narrow() -> None:
-    """Source, cluster, namespace, job, pod, topic."""
-    assert ["datasource", "cluster", "namespace", "job", "pod", "topic"] == list(_variables())
+    """Source, cluster, namespace, job, pod, topic, partition."""
+    assert ["datasource", *CHOICES] == list(_variables())
 
 
 def test_the_datasource_is_a_variable() -> None:
@@ -104,7 +125,7 @@ def test_the_datasource_is_a_variable() -> None:
     assert ("datasource", "prometheus") == (variable["type"], variable["query"])
 
 
-@pytest.mark.parametrize("name", ["cluster", "namespace", "job", "pod", "topic"])
+@pytest.mark.parametrize("name", CHOICES)
 def test_a_variable_asks_the_datasource_and_takes_several_values(name: str) -> None:
     """template-job, -instance, -on-time-change-reload: several values, all of them, kept fresh."""
     variable = _variables()[name]
@@ -114,11 +135,23 @@ def test_a_variable_asks_the_datasource_and_takes_several_values(name: str) -> N
     assert variable["label"]
 
 
-def test_the_panels_have_their_own_ids_and_places() -> None:
-    """No two panels have one id or lie upon one another, and none leaves the grid."""
-    [board] = BOARDS
+def test_the_panels_have_their_own_ids() -> None:
+    """A link to a panel leads to one."""
+    numbers = [panel["id"] for panel in BOARD["panels"]]
+    numbers += [panel["id"] for panel in BOARD["panels"] for panel in panel.get("panels", [])]
+
+    assert len(numbers) == len(set(numbers))
+
+
+@pytest.mark.parametrize(
+    "panels",
+    [[json for json in BOARD["panels"] if json["type"] != "row"], PAGES["panels"]]
+    + [row["panels"] for row in BOARD["panels"] if row.get("panels")],
+)
+def test_panels_have_their_own_places(panels: list[dict[str, dict[str, int]]]) -> None:
+    """No two that are seen together lie upon one another, and none leaves the grid."""
     taken: set[tuple[int, int]] = set()
-    for panel in board["panels"]:
+    for panel in panels:
         at = panel["gridPos"]
         cells = {
             (x, y)
@@ -128,8 +161,6 @@ def test_the_panels_have_their_own_ids_and_places() -> None:
         assert max(x for x, _ in cells) < 24
         assert taken.isdisjoint(cells)
         taken |= cells
-    numbers = [panel["id"] for panel in board["panels"]]
-    assert len(numbers) == len(set(numbers))
 
 
 @pytest.mark.parametrize("panel", PANELS, ids=_title)
@@ -149,10 +180,23 @@ def test_a_panel_explains_itself(panel: Panel) -> None:
 
 
 @pytest.mark.parametrize("panel", PANELS, ids=_title)
-def test_a_panel_names_runbooks_that_exist(panel: Panel) -> None:
-    """A page is named after its alert; a link would need an address that only the operator has."""
-    assert set() == _runbooks(panel) - {alert.name for alert in ALERTS}
-    assert panel.json["links"] == []
+def test_a_panel_links_the_runbooks_that_it_names(panel: Panel) -> None:
+    """Each link leads to the page of its name, in the dashboard beside this one."""
+    links = cast("list[dict[str, str]]", panel.json["links"])
+    pages = {page["title"]: f"/d/{PAGES['uid']}?viewPanel={page['id']}" for page in PAGES["panels"]}
+
+    assert _runbooks(panel) == {link["title"].removeprefix("Runbook ") for link in links}
+    assert [] == [link for link in links if link["url"] != pages.get(link["title"].split()[-1])]
+
+
+def test_every_runbook_is_a_panel_of_its_own() -> None:
+    """The text is that of the page below its title."""
+    pages = {path.stem: path.read_text(encoding="utf-8") for path in RUNBOOKS.glob("Seg*.md")}
+
+    assert pages == {
+        page["title"]: f"# {page['title']}\n\n{page['options']['content']}"
+        for page in PAGES["panels"]
+    }
 
 
 def test_every_alert_is_named_by_a_panel() -> None:
@@ -183,15 +227,15 @@ def test_what_is_excused_is_shown() -> None:
 
 
 def test_a_rate_follows_the_zoom() -> None:
-    """target-rate-interval: rates of counters are taken over Grafana's own interval."""
+    """target-rate-interval: rates over Grafana's own interval, sums over what is shown."""
     spans = [
         (title, span)
         for title, expr in EXPRS
-        for span in re.findall(r"\b(?:rate|increase)\([^[]*\[([^\]]+)\]", expr)
+        for span in re.findall(r"\b(?:rate|increase|deriv)\([^[]*\[([^\]]+)\]", expr)
     ]
 
     assert spans
-    assert {"$__rate_interval"} == {span for _, span in spans}, spans
+    assert {"$__rate_interval", "$__range"} == {span for _, span in spans}, spans
 
 
 def test_a_counter_is_never_drawn_as_it_is() -> None:
@@ -213,7 +257,8 @@ def test_every_selector_heeds_the_variables() -> None:
         selectors = re.findall(r"([\w:]+)\{([^}]*)\}", expr)
         assert len(selectors) >= len(metrics_of(expr)), title
         for name, matchers in selectors:
-            missing = {f'{label}=~"${label}"' for label in _narrowed_by(name)}
+            end = "|" if name == "ALERTS" else ""  # one on absence has none of these labels
+            missing = {f'{label}=~"${label}{end}"' for label in _narrowed_by(name)}
             if missing - set(matchers.split(", ")):
                 careless.add((title, name))
 
@@ -221,11 +266,9 @@ def test_every_selector_heeds_the_variables() -> None:
 
 
 def _narrowed_by(metric: str) -> set[str]:
-    if metric == "ALERTS":
-        return {"cluster"}  # one on absence has no other label
     if metric.startswith("keda_"):
         return set()  # the namespace is KEDA's own there
-    if metric in OF_OTHERS:
+    if metric in OF_OTHERS.keys() - {"ALERTS"}:
         return {"cluster", "namespace"}  # the job is the exporter's
     return {"cluster", "namespace", "job"}
 
