@@ -277,8 +277,8 @@ def test_hooks_reach_the_pod(releases: dict[str, Objects]) -> None:
 def notes_of(helm: Helm, case: Path, *options: str) -> str:
     """Return what helm prints after an installation."""
     # Helm 3 would ask a cluster here.
-    command = ("install", "my", CHART, "--dry-run=client", "-n", NAMESPACE, "-f", case, *options)
-    done = helm.run(*command)
+    dry: tuple[str | Path, ...] = ("--dry-run=client", "-n", NAMESPACE, "-f", case, *options)
+    done = helm.run("install", "my", CHART, *dry)
     assert done.returncode == 0, done.stderr
     return done.stdout.partition("NOTES:")[2]
 

@@ -88,7 +88,7 @@ def scraped_service(folder: Path) -> Iterator[tuple[Prometheus, Member]]:
         broker.create_topic(f"{TOPIC}.dead-letter", 1)
         sandbox = stack.enter_context(Sandbox.start(Options(website_id=WEBSITE_ID, faults=FAULTS)))
         registry = stack.enter_context(running(RegistryStub()))
-        settings = _settings(broker.bootstrap, sandbox.url, registry.url)
+        settings = settings_of(broker.bootstrap, sandbox.url, registry.url)
         first, second = (Member(folder, pod, settings) for pod in ("a", "b"))
         others = stack.enter_context(_kubernetes())
         pods = {member.pod: member.address for member in (first, second)}
@@ -103,10 +103,14 @@ def scraped_service(folder: Path) -> Iterator[tuple[Prometheus, Member]]:
         yield prometheus, first
 
 
-def _settings(bootstrap: str, endpoint: str, registry: str) -> dict[str, str]:
+def settings_of(
+    bootstrap: str, endpoint: str, registry: str, *, topic: str = TOPIC
+) -> dict[str, str]:
+    """Return the settings of a member, whose group is named after its topic."""
     return {
         "SEG_KAFKA__BOOTSTRAP_SERVERS": bootstrap,
-        "SEG_KAFKA__TOPICS": TOPIC,
+        "SEG_KAFKA__TOPICS": topic,
+        "SEG_KAFKA__GROUP_ID": topic,
         "SEG_KAFKA__CONFIG": orjson.dumps(CONFIG).decode(),
         "SEG_SCHEMA_REGISTRY__URL": registry,
         "SEG_DELIVERY__ENDPOINT": endpoint,
@@ -144,10 +148,12 @@ def _show(
         135: lambda: broker.call("set_up"),
         160: second.stop,
     }
-    for number in range(BACKLOG):
-        producer.put(good[number % len(good)]._replace(key=b"%d" % number))
+    producer.put(Outgoing(b"k", page[:-2]))  # poison, which is kept back while it is alone
     first.start()
     wait_for(lambda: first.page("readyz"))
+    threading.Event().wait(3 * SCRAPE_S)
+    for number in range(BACKLOG):
+        producer.put(good[number % len(good)]._replace(key=b"%d" % number))
     for turn in range(200):
         trouble.get(turn, lambda: None)()
         for number in (2 * turn, 2 * turn + 1):

@@ -96,19 +96,19 @@ def running(folder: Path, pods: Mapping[str, str], others: str) -> Iterator[Prom
         process.wait(15)
 
 
-def wait_for(ask: Callable[[], object]) -> None:
+def wait_for(ask: Callable[[], object], within_s: float = START_LIMIT_S) -> None:
     """Ask until there is an answer that says something.
 
     Raises:
-        TimeoutError: there was none within `START_LIMIT_S`.
+        TimeoutError: there was none in time.
     """
-    end_s = CLOCK.monotonic_s() + START_LIMIT_S
+    end_s = CLOCK.monotonic_s() + within_s
     while CLOCK.monotonic_s() < end_s:
         with suppress(OSError):
             if ask():
                 return
         threading.Event().wait(0.05)
-    raise TimeoutError(f"nothing within {START_LIMIT_S:.0f} s")
+    raise TimeoutError(f"nothing within {within_s:.0f} s")
 
 
 def page(url: str) -> bytes:
