@@ -6,7 +6,7 @@ import subprocess
 import threading
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode
 from urllib.request import urlopen
 
@@ -26,10 +26,16 @@ CLOCK = SystemClock()
 
 
 class Series(NamedTuple):
-    """One series of an answer: its labels and its values in order of time."""
+    """One series of an answer, in order of time."""
 
     labels: dict[str, str]
-    values: list[float]
+    points: list[tuple[float, float]]
+    """Moments, seconds since the epoch, and the values there."""
+
+    @property
+    def values(self) -> list[float]:
+        """The values alone."""
+        return [value for _, value in self.points]
 
 
 class Prometheus:
@@ -54,11 +60,18 @@ class Prometheus:
         data = self.get(
             "query_range", query=expr, start=self.since_s, end=CLOCK.wall_s(), step=SCRAPE_S
         )
-        found: list[dict[str, object]] = data["result"]  # type: ignore[index]
-        return [
-            Series(one["metric"], [float(value) for _, value in one["values"]])  # type: ignore[arg-type, attr-defined]
-            for one in found
-        ]
+        return _series(data, lambda one: one["values"])
+
+    def now(self, expr: str) -> list[Series]:
+        """Return what *expr* is now."""
+        return _series(self.get("query", query=expr), lambda one: [one["value"]])
+
+
+def _series(data: Any, points_of: Callable[[Any], list[tuple[float, str]]]) -> list[Series]:  # noqa: ANN401 - JSON
+    return [
+        Series(one["metric"], [(moment, float(value)) for moment, value in points_of(one)])
+        for one in data["result"]
+    ]
 
 
 @contextmanager
