@@ -35,8 +35,8 @@ HEADLINE = Row(
             empty="nothing",
         ),
         _stat(
-            "Oldest unfinished record",
-            "How old it is now: what a customer waits for at worst.",
+            "Oldest unfinished",
+            "The age of the oldest record that is not finished: the longest wait of a customer.",
             "s",
             f"max by (job) ({gauge('lag_seconds')})",
             steps=AGES,

@@ -81,7 +81,7 @@ def troubled_members(folder: Path) -> Iterator[Prometheus]:
             stack.callback(member.stop)
             member.start()
         for member in members.values():
-            wait_for(lambda member=member: member.page("metrics"))  # type: ignore[misc]
+            wait_for(lambda member=member: member.page("metrics"), 60.0)  # type: ignore[misc]
         ended = threading.Event()
         comes_and_goes = threading.Thread(target=_come_and_go, args=(members["second"], ended))
         comes_and_goes.start()

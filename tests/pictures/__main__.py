@@ -29,7 +29,9 @@ from tests.pictures.outage import moments
 from tests.pictures.svg import Box
 
 if TYPE_CHECKING:
-    from tests.monitoring.prometheus import Prometheus
+    from collections.abc import Sequence
+
+    from tests.monitoring.prometheus import Prometheus, Series
 
 FOLDER = Path(__file__).parents[2] / "docs" / "pictures"
 COLUMN_PX, UNIT_PX, GAP_PX = 50, 26, 6
@@ -57,21 +59,24 @@ def _lines(prometheus: Prometheus, panel: dict[str, Any], since_s: float) -> lis
 
 
 def _table(prometheus: Prometheus, panel: dict[str, Any], box: Box) -> str:
-    """Return the panel's table: a row for each set of labels, a column for each query."""
+    """Return the panel's table: a row for each set of labels, a column for each of its queries."""
     targets = panel["targets"]
-    labels = OWNER if len(targets) > 1 else ALERT
-    found: dict[tuple[str, ...], list[str]] = {}
+    if len(targets) == 1:
+        found = prometheus.now(_expr(targets[0]["expr"]))
+        return table(panel, box, ALERT, sorted(_labels(ALERT, it) for it in found))
+    rows: dict[tuple[str, ...], list[float]] = {}
     for number, target in enumerate(targets):
         for series in prometheus.now(_expr(target["expr"])):
-            row = found.setdefault(
-                tuple(series.labels.get(it, "") for it in labels), [""] * len(targets)
-            )
-            row[number] = said(series.values[-1], "none")
-    names = [target["legendFormat"] for target in targets] if len(targets) > 1 else []
-    body = [[*key, *(cells if names else [])] for key, cells in found.items()]
-    worst = len(labels) if names else 0
-    body.sort(key=lambda row: -float(row[worst] or 0) if names else row[0])
-    return table(panel, box, [*labels, *names], body)
+            row = rows.setdefault(_labels(OWNER, series), [0.0] * len(targets))
+            row[number] = series.values[-1]
+    worst_first = sorted(rows.items(), key=lambda item: -item[1][0])
+    names = [target["legendFormat"] for target in targets]
+    body = [[*key, *(said(it, "none") for it in values)] for key, values in worst_first]
+    return table(panel, box, [*OWNER, *names], body)
+
+
+def _labels(names: Sequence[str], series: Series) -> tuple[str, ...]:
+    return tuple(series.labels.get(name, "") for name in names)
 
 
 def _board(prometheus: Prometheus, name: str) -> str:
@@ -102,7 +107,7 @@ def _top(addresses: list[str]) -> str:
     members = Members(addresses, partial(scrape, clock=SystemClock(), timeout_s=2.0))
     members.look()
     Event().wait(2.0)
-    console = Console(record=True, width=110, file=StringIO())
+    console = Console(record=True, width=92, file=StringIO())
     console.print(screen(members.look()))
     text = console.export_svg(title=f"seg-consumer top {' '.join(addresses)}", unique_id="top")
     return re.sub(r"@font-face {.*?}\n", "", text, flags=re.DOTALL)  # no font from elsewhere

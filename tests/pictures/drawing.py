@@ -38,14 +38,15 @@ def table(
     panel: Mapping[str, Any], box: Box, columns: Sequence[str], rows: Sequence[Sequence[str]]
 ) -> str:
     """Return *panel* with a table in it."""
-    width = (box.width - 2 * PAD_PX) / max(1, len(columns))
+    letters = [2 + max(map(len, column)) for column in zip(columns, *rows, strict=True)]
+    letter = (box.width - 2 * PAD_PX) / sum(letters)
     parts = [_card(panel, box)]
     for line, cells in enumerate([columns, *rows][: int((box.height - HEAD_PX) // ROW_PX)]):
         y = box.y + HEAD_PX + ROW_PX * (line + 0.75)
         for at, cell in enumerate(cells):
             fill = svg.TEXT if line else svg.MUTED
-            text = svg.cut(cell, width, 11)
-            parts.append(svg.words(box.x + PAD_PX + at * width, y, text, fill=fill, size=11))
+            x = box.x + PAD_PX + letter * sum(letters[:at])
+            parts.append(svg.words(x, y, cell, fill=fill, size=11))
         parts.append(svg.rule(box.x + PAD_PX, y + 5, box.x + box.width - PAD_PX, y + 5))
     return "".join(parts)
 

@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from consumer.demo import WEBSITE_ID
-from consumer.demo.samples import FAULTS, SAMPLE, samples
+from consumer.demo.samples import SAMPLE, samples
 from consumer.kafka.embedded import EmbeddedBroker
 from consumer.kafka.produce import TopicProducer
 from consumer.sandbox import Fault, Options, Sandbox
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tests.monitoring.prometheus import Prometheus
 
 PER_SECOND = 60
+SETTINGS = {"SEG_DELIVERY__RETRY_BUDGET_S": "14400", "SEG_DELIVERY__PROBE_INTERVAL_S": "5"}
 WELL_S, DOWN_S, AFTER_S = 75.0, 105.0, 60.0
 
 
@@ -64,17 +65,17 @@ def moments(folder: Path) -> Iterator[Moment]:
         broker = stack.enter_context(EmbeddedBroker())
         broker.create_topic(TOPIC, 4)
         broker.create_topic(f"{TOPIC}.dead-letter", 1)
-        usual = (*FAULTS, Fault(delay_s=0.04))
+        usual = (Fault(delay_s=0.04),)
         seg = stack.enter_context(Sandbox.start(Options(website_id=WEBSITE_ID, faults=usual)))
         registry = stack.enter_context(running(RegistryStub()))
-        settings = settings_of(broker.bootstrap, seg.url, registry.url)
+        settings = settings_of(broker.bootstrap, seg.url, registry.url) | SETTINGS
         members = [Member(folder, f"seg-consumer-{number}", settings) for number in range(2)]
         pods = {member.pod: member.address for member in members}
         prometheus = stack.enter_context(prometheus_running(folder, pods, "127.0.0.1:1"))
         for member in members:
             stack.callback(member.stop)
             member.start()
-            wait_for(lambda member=member: member.page("metrics"))  # type: ignore[misc]
+            wait_for(lambda member=member: member.page("metrics"), 60.0)  # type: ignore[misc]
         stack.enter_context(_producing(TopicProducer(load(env=settings).kafka, TOPIC)))
         addresses = [member.address for member in members]
         wait = threading.Event().wait
