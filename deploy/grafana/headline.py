@@ -26,13 +26,15 @@ HEADLINE = Row(
             "What consumption waits for now, as `/readyz` says it, of any pod; `/status` and the "
             "log have the details.",
             "none",
-            {"{{reason}}": f"count by (reason) ({gauge('waits_for')} == 1)"},
+            {
+                "{{reason}}": f"count by (reason) ({gauge('waits_for')} == 1) "
+                'or on () label_replace(vector(0), "reason", "nothing", "", "")'
+            },
             kind="stat",
             width=6,
             height=4,
-            steps=(Step(None, "red"),),
+            steps=(Step(None, "green"), Step(1, "red")),
             names=True,
-            empty="nothing",
         ),
         _stat(
             "Oldest unfinished",

@@ -26,6 +26,13 @@ class Line(NamedTuple):
     points: list[tuple[float, float]]
 
 
+class Layer(NamedTuple):
+    """A line as it is drawn, and what it stands on in a stack."""
+
+    points: list[tuple[float, float]]
+    floor: list[tuple[float, float]]
+
+
 def drawn(
     panel: Mapping[str, Any], box: Box, lines: Sequence[Line], span: tuple[float, float]
 ) -> str:
@@ -60,6 +67,8 @@ def said(value: float, unit: str) -> str:
     """Return *value* as Grafana writes it in *unit*."""
     if unit == "s" and value >= MINUTE_S:
         return f"{value / MINUTE_S:.1f} min"
+    if unit == "s" and 0 < value < 1:
+        return f"{value * THOUSAND:.3g} ms"
     number = f"{value / THOUSAND:.1f} k" if value >= THOUSAND else f"{value:.3g}"
     return number + {"s": " s", "cps": "/s", "reqps": "/s"}.get(unit, "")
 
@@ -77,7 +86,8 @@ def _stat(
     if not now:
         text, fill = defaults.get("noValue", "No data"), svg.GREEN
     elif panel["options"]["textMode"] == "name":
-        text, fill = ", ".join(name for name, _ in now), svg.RED
+        text = ", ".join(name for name, _ in now)
+        fill = _color(now[0][1], defaults["thresholds"]["steps"])
     else:
         value = now[0][1]
         fill = _color(value, defaults["thresholds"]["steps"])
@@ -100,8 +110,8 @@ def _chart(
     stacked = defaults["custom"]["stacking"]["mode"] == "normal"
     lines = sorted(lines, key=lambda it: -max(value for _, value in it.points))[:CHARTED]
     lines = [line for line in lines if any(value for _, value in line.points)] or lines[:2]
-    layers = _stacked(lines) if stacked else [line.points for line in lines]
-    top = _above(max((value for points in layers for _, value in points), default=1))
+    layers = _stacked(lines) if stacked else [Layer(line.points, []) for line in lines]
+    top = _above(max((value for layer in layers for _, value in layer.points), default=1))
     plot = Box(
         box.x + AXIS_PX,
         box.y + HEAD_PX + 4,
@@ -114,24 +124,24 @@ def _chart(
         return x, plot.y + plot.height * (1 - point[1] / top)
 
     parts = [_axes(plot, top, defaults["unit"], span)]
-    for number, points in reversed(list(enumerate(layers))):
+    for number, layer in reversed(list(enumerate(layers))):
         color = svg.PALETTE[number % len(svg.PALETTE)]
-        line = [at(point) for point in points]
-        if stacked and line:
-            floor = plot.y + plot.height
-            parts.append(svg.area([(line[0][0], floor), *line, (line[-1][0], floor)], color))
+        line = [at(point) for point in layer.points]
+        if layer.floor:
+            parts.append(svg.area([*line, *(at(point) for point in reversed(layer.floor))], color))
         parts.append(svg.curve(line, color))
     parts.append(_legend([line.name for line in lines], box))
     return "".join(parts)
 
 
-def _stacked(lines: Sequence[Line]) -> list[list[tuple[float, float]]]:
+def _stacked(lines: Sequence[Line]) -> list[Layer]:
     sums: dict[float, float] = {}
     layers = []
     for line in lines:
+        floor = [(moment, sums.get(moment, 0.0)) for moment, _ in line.points]
         for moment, value in line.points:
             sums[moment] = sums.get(moment, 0.0) + value
-        layers.append([(moment, sums[moment]) for moment, _ in line.points])
+        layers.append(Layer([(moment, sums[moment]) for moment, _ in line.points], floor))
     return layers
 
 

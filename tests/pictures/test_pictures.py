@@ -57,12 +57,18 @@ def test_a_stat_says_the_last_value() -> None:
     assert "1.5 min" in _texts(drawn(_panel("Oldest unfinished"), BOX, [line], SPAN))
 
 
-def test_a_stat_of_names_says_them_or_that_there_is_none() -> None:
+def test_a_stat_of_names_says_those_of_now() -> None:
     """What is over is not what is waited for."""
     over, now = Line("outage", [(0.0, 1.0)]), Line("misrouted", [(60.0, 1.0)])
 
-    assert "misrouted" in _texts(drawn(_panel("Waits for"), BOX, [over, now], SPAN))
-    assert "nothing" in _texts(drawn(_panel("Waits for"), BOX, [over], SPAN))
+    assert ["Waits for", "misrouted"] == _texts(drawn(_panel("Waits for"), BOX, [over, now], SPAN))
+
+
+def test_a_stat_without_a_value_says_so() -> None:
+    """An objective needs the recording rules."""
+    texts = _texts(drawn(_panel("In time, 30 days"), BOX, [], SPAN))
+
+    assert ["In time, 30 days", "no recording rules, or no traffic"] == texts
 
 
 def test_a_chart_is_drawn_to_scale() -> None:
@@ -102,7 +108,8 @@ def test_a_legend_is_filled_in_as_grafana_does() -> None:
 @pytest.mark.parametrize(
     ("value", "unit", "text"),
     [
-        (0.25, "s", "0.25 s"),
+        (0.25, "s", "250 ms"),
+        (2.5, "s", "2.5 s"),
         (90.0, "s", "1.5 min"),
         (1_500, "short", "1.5 k"),
         (12, "cps", "12/s"),
