@@ -44,8 +44,8 @@ class DeliverySettings(Section):
     max_attempts: Annotated[int, Field(ge=1, le=1_000)] = 10
     """How often a call is tried that fails while others succeed; then it is a dead letter."""
     probe_interval_s: Annotated[float, Field(ge=0.01, le=3_600)] = 30
-    """How often Seg is asked again after it refused the key or the endpoint, and at least so often in
-    an outage."""
+    """How often Seg is asked again after it refused the key or the endpoint, and at least so
+    often in an outage."""
     ca_file: ReadableFile | None = None
     """The PEM file of the authorities that may vouch for Seg; without it the system's."""
     proxy: Url | None = None

@@ -48,11 +48,15 @@ def _expr(expr: str) -> str:
     return without_variables(expr.replace("$__rate_interval", "10s"))
 
 
-def _lines(prometheus: Prometheus, panel: dict[str, Any], since_s: float) -> list[Line]:
+def _lines(prometheus: Prometheus, panel: dict[str, Any], span: tuple[float, float]) -> list[Line]:
     lines = []
     for target in panel["targets"]:
         for series in prometheus.values(_expr(target["expr"])):
-            points = [(at, it) for at, it in series.points if at >= since_s and not math.isnan(it)]
+            points = [
+                (at, it)
+                for at, it in series.points
+                if span[0] <= at <= span[1] and not math.isnan(it)
+            ]
             if points:
                 lines.append(Line(legend(target["legendFormat"], series.labels), points))
     return lines
@@ -96,7 +100,7 @@ def _board(prometheus: Prometheus, name: str) -> str:
         if panel["type"] == "table":
             parts.append(_table(prometheus, panel, box))
         else:
-            parts.append(drawn(panel, box, _lines(prometheus, panel, span[0]), span))
+            parts.append(drawn(panel, box, _lines(prometheus, panel, span), span))
     last = panels[-1]["gridPos"]
     height = (last["y"] - 1 + last["h"]) * UNIT_PX + GAP_PX
     return svg.picture(f"Dashboard: {name}", ABOUT[name], 24 * COLUMN_PX + GAP_PX, height, parts)
