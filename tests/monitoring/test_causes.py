@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
+from consumer.seg.breaker import OpenReason
 from tests.monitoring.content import panels
 from tests.monitoring.prometheus import CLOCK, wait_for
 from tests.monitoring.promql import without_variables
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from tests.monitoring.prometheus import Prometheus
 
-pytestmark = [pytest.mark.monitoring, pytest.mark.broker]
+pytestmark = [pytest.mark.monitoring, pytest.mark.broker, pytest.mark.timeout(300)]
 
 WITHIN_S = 60.0
 FIRST_ROW = {panel.title: panel for panel in panels() if panel.row == "Headline"}
@@ -63,9 +64,13 @@ SIGNS: dict[str, list[Sign]] = {
 }
 """What tells each cause, by the pod that has it."""
 
+WAITS = [
+    Sign("Waits for", {"reason": reason})  # for the group it waits on a busy machine, too
+    for reason in (*OpenReason, "schema_registry", "dead_letter_topic")
+]
 SILENT: dict[str, list[Sign]] = {
     "healthy": [
-        Sign("Waits for", {}),
+        *WAITS,
         Sign("Answers of Seg", {"class": "transient"}),
         Sign("Poison by reason", {}),
         Sign("Schema registry", {"pod": "healthy"}),
@@ -73,15 +78,15 @@ SILENT: dict[str, list[Sign]] = {
         Sign("Rebalances", {"event": "lost"}),
     ],
     "hot": [
-        Sign("Waits for", {}),
+        *WAITS,
         *(
             Sign("Partitions and their owners", {"partition": str(number)}, 100)
             for number in range(4)
             if number != HOT
         ),
     ],
-    "registry": [Sign("Waits for", {}), Sign("Answers of Seg", {"class": "transient"})],
-    "rebalance": [Sign("Waits for", {"reason": "outage"})],
+    "registry": [*WAITS, Sign("Answers of Seg", {"class": "transient"})],
+    "rebalance": WAITS,
     "down": [Sign("Poison by reason", {})],
 }
 """What would mislead, by the pod that must not show it."""

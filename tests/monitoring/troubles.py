@@ -32,6 +32,8 @@ PARTITIONS = 4
 HOT = 2
 SLOW_S = 3.0
 OTHER_ID = "00000000-0000-4000-8000-000000000000"
+STARTED_S = 200.0
+"""Nine processes at once are slow to start on a machine that has other work."""
 GONE_S = 4.0
 """How long the member that comes and goes is away, and there."""
 
@@ -69,7 +71,10 @@ def troubled_members(folder: Path) -> Iterator[Prometheus]:
         members = {}
         for name, own in SETTINGS.items():
             endpoint = down.url if name == "down" else well.url
-            settings = settings_of(broker.bootstrap, endpoint, registry.url, topic=name) | own
+            settings = settings_of(broker.bootstrap, endpoint, registry.url, topic=name)
+            # No call is given up; and a slow registry is never an absent one.
+            settings |= {"SEG_DELIVERY__RETRY_BUDGET_S": "14400"} | own
+            settings |= {"SEG_SCHEMA_REGISTRY__TIMEOUT_S": "60"}
             _fill(broker, settings, name, _records(name, registry))
             members[name] = Member(folder, name, settings)
             if name == "rebalance":
@@ -81,7 +86,7 @@ def troubled_members(folder: Path) -> Iterator[Prometheus]:
             stack.callback(member.stop)
             member.start()
         for member in members.values():
-            wait_for(lambda member=member: member.page("metrics"), 60.0)  # type: ignore[misc]
+            wait_for(lambda member=member: member.page("metrics"), STARTED_S)  # type: ignore[misc]
         ended = threading.Event()
         comes_and_goes = threading.Thread(target=_come_and_go, args=(members["second"], ended))
         comes_and_goes.start()
