@@ -10,11 +10,11 @@ import orjson
 
 from consumer.avro.json_calls import numbered_lines, read_call
 from consumer.core.errors import ConsumerError, PoisonError
+from consumer.core.model import Object
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from consumer.core.model import Object
 
 NOT_COMPARED: Final = frozenset({"line", "why", "made", "unsent"})
 """What says where an answer comes from, and not what becomes of the call."""

@@ -43,7 +43,7 @@ from consumer.translate.tables import (
     TRAITS,
 )
 from consumer.translate.track import TABLES, list_alone
-from consumer.translate.unsent import unsent
+from consumer.translate.unsent import Unsent, unsent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,7 +52,6 @@ if TYPE_CHECKING:
     from consumer.translate.envelope import TidyEvent
     from consumer.translate.rows import Row
     from consumer.translate.translator import Translator
-    from consumer.translate.unsent import Unsent
 
 __all__ = ["IGNORED_BECAUSE", "Explanation", "Made", "explain"]
 

@@ -19,18 +19,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from consumer.core.model import Object
 from consumer.translate.lists import objects_in
 from consumer.translate.notes import note, within
+from consumer.translate.plans import Names
 from consumer.translate.readers import BadValueError, bad_property, gather
 from consumer.translate.rows import dig
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from consumer.core.model import Object, Value
+    from consumer.core.model import Value
     from consumer.translate.envelope import TidyEvent
     from consumer.translate.notes import Notes
-    from consumer.translate.plans import Names, Plan
+    from consumer.translate.plans import Plan
     from consumer.translate.rows import Nested, Table
 
 Fill: TypeAlias = "Callable[[Object, TidyEvent, Notes], None]"

@@ -222,7 +222,10 @@ SCALING = Row(
             "Versions",
             "The service's version, Python's and librdkafka's, and how many pods run it.",
             "none",
-            {"{{version}}": f"count by (version, python, librdkafka) ({gauge('build_info')})"},
+            {
+                "{{version}}": "count by (version, python, librdkafka, build)"
+                f" ({gauge('build_info')})"
+            },
             kind="table",
         ),
     ),

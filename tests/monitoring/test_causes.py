@@ -9,14 +9,13 @@ import pytest
 
 from consumer.seg.breaker import OpenReason
 from tests.monitoring.content import panels
-from tests.monitoring.prometheus import CLOCK, wait_for
+from tests.monitoring.prometheus import CLOCK, Prometheus, wait_for
 from tests.monitoring.promql import without_variables
 from tests.monitoring.troubles import HOT, troubled_members
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.monitoring.prometheus import Prometheus
 
 pytestmark = [pytest.mark.monitoring, pytest.mark.broker, pytest.mark.timeout(300)]
 

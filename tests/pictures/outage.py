@@ -14,14 +14,13 @@ from consumer.sandbox import Fault, Options, Sandbox
 from consumer.settings import load
 from tests.avro.registry_stub import RegistryStub, running
 from tests.monitoring.live import TOPIC, Member, settings_of
+from tests.monitoring.prometheus import Prometheus, wait_for
 from tests.monitoring.prometheus import running as prometheus_running
-from tests.monitoring.prometheus import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.monitoring.prometheus import Prometheus
 
 PER_SECOND = 60
 SETTINGS = {"SEG_DELIVERY__RETRY_BUDGET_S": "14400", "SEG_DELIVERY__PROBE_INTERVAL_S": "5"}
