@@ -244,7 +244,7 @@ def _free(name: str, *taken: Object) -> str:
 def pass_on(table: Table, rest: Object, into: Object) -> None:
     """Put what no row took *into* the object that is sent, under its own names."""
     for name, value in rest.items():
-        if value is None and table.knows(name):
+        if (value is None or value == "") and table.is_absent(name, value):
             continue
         free = name
         while free in into or (free != name and free in rest):

@@ -38,7 +38,7 @@ class Moment(NamedTuple):
 
 @contextmanager
 def _producing(producer: TopicProducer) -> Iterator[None]:
-    good = [sample.record for sample in samples(SAMPLE.read_bytes().splitlines())]
+    good = [sample.record for sample in samples(enumerate(SAMPLE.read_bytes().splitlines(), 1))]
     ended = threading.Event()
 
     def produce() -> None:

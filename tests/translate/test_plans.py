@@ -263,6 +263,13 @@ def test_what_is_sent_as_it_is_is_what_its_reader_returns(read: Reader, value: V
         assert (value, type(value)) == (taken, type(taken))
 
 
+def test_a_loser_that_holds_nothing_is_left_out() -> None:
+    """An empty text is absent where text is due, whether a tidy or an untidy object holds it."""
+    table = Table((Row("Id", scalar, ("order_id", "id")),))
+
+    assert rewrite(table, {"order_id": "o-1", "id": ""}, []) == {"Id": "o-1"}
+
+
 def test_the_same_names_make_one_plan() -> None:
     """A plan is made for the first object of its kind; known names that hold null do not count."""
     table = Table((Row("Id", scalar, ("id",)),))
