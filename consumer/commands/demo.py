@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from random import Random
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -12,15 +13,18 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from consumer.commands.terminal import call_lines
+from consumer.commands.through import Through, told_why
 from consumer.core.errors import ConsumerError
 from consumer.core.timing import SystemClock
 from consumer.demo import WEBSITE_ID
 from consumer.demo.samples import FAULTS, SAMPLE, Rejected, Sample, damaged, samples
 from consumer.demo.show import dead_reasons, summary, table
+from consumer.demo.topic import Topic
 from consumer.kafka.embedded import CONFIG, EmbeddedBroker
 from consumer.kafka.produce import TopicProducer
 from consumer.observe import logs
 from consumer.program.app import App
+from consumer.program.reading import translator_of
 from consumer.sandbox import Options, Sandbox
 from consumer.settings import Settings, load
 
@@ -29,6 +33,18 @@ if TYPE_CHECKING:
 
 TOPIC = "segment-events"
 PARTITIONS = 4
+IN_A_HURRY = {
+    "SEG_DELIVERY__RETRY_BUDGET_S": "2",
+    "SEG_DELIVERY__RETRY_BASE_S": "0.05",
+    "SEG_DELIVERY__RETRY_MAX_S": "0.5",
+}
+"""One call of the sample always fails: its budget must be short."""
+IN_NO_HURRY = {
+    "SEG_DELIVERY__RETRY_BUDGET_S": "30",
+    "SEG_DELIVERY__RETRY_BASE_S": "0.5",
+    "SEG_DELIVERY__RETRY_MAX_S": "8",
+}
+"""Whoever plays with faults must see the retries, and what is delivered once they are over."""
 STALLED_S = 60.0
 """How long the demo may take before it counts as failed."""
 
@@ -36,15 +52,19 @@ STALLED_S = 60.0
 @click.command("demo")
 @click.option("--events", type=click.File("rb"), help="Your own Segment calls, as JSON lines.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for programs.")
-def command(events: BinaryIO | None, *, as_json: bool) -> None:
+@click.option("--page", "with_page", is_flag=True, help="Stay up, with a page to look and play.")
+def command(events: BinaryIO | None, *, as_json: bool, with_page: bool) -> None:
     """Run a Kafka broker, the consumer and a stand-in for Seg on sample events, and show the end.
 
     Nothing leaves this machine, and nothing is left behind.
 
     \b
     seg-consumer demo
+    seg-consumer demo --page
     seg-consumer demo --events events.jsonl
     """  # noqa: D301 - \b is click's mark for text to leave as it is
+    if with_page and as_json:
+        raise click.UsageError("expected --page or --json, got both")
     rejected: list[Rejected] = []
     if events is None:
         chosen = samples(enumerate(SAMPLE.read_bytes().splitlines(), 1))
@@ -54,11 +74,16 @@ def command(events: BinaryIO | None, *, as_json: bool) -> None:
     clock = SystemClock()
     console = Console(stderr=True)
     logs.configure(level="error", layout=None, stream=sys.stderr, clock=clock)
-    sandbox_options = Options(website_id=WEBSITE_ID, faults=() if events else FAULTS)
+    sandbox_options = Options(
+        website_id=WEBSITE_ID, is_example=True, faults=() if events else FAULTS
+    )
     with EmbeddedBroker() as broker, Sandbox.start(sandbox_options) as sandbox:
         broker.create_topic(TOPIC, PARTITIONS)
         broker.create_topic(f"{TOPIC}.dead-letter", 1)
-        settings = _settings(broker.bootstrap, sandbox.url)
+        if with_page:
+            _stay(_settings(broker.bootstrap, sandbox.url, IN_NO_HURRY), chosen, sandbox)
+            return
+        settings = _settings(broker.bootstrap, sandbox.url, IN_A_HURRY)
         start_s = clock.monotonic_s()
         with Progress(
             TextColumn("{task.description}"),
@@ -85,7 +110,28 @@ def command(events: BinaryIO | None, *, as_json: bool) -> None:
         )
 
 
-def _settings(bootstrap: str, endpoint: str) -> Settings:
+def _stay(settings: Settings, chosen: list[Sample], sandbox: Sandbox) -> None:
+    """Run the consumer, and the page on *sandbox*, until a signal."""
+    app = App(settings, clock=SystemClock(), random=Random(), log=logs.get().bind())  # noqa: S311 - jitter
+    app.stop_on_signals()
+    through = Through(translator_of(settings.translation))
+    topic = Topic(settings, lambda line: told_why(through.explain(line)), sandbox.tell)
+    sandbox.upstream(topic)
+    stopped = threading.Event()
+    watch = threading.Thread(target=topic.watch, args=(app.tally, stopped), name="letters")
+    watch.start()
+    try:
+        for sample in chosen:
+            topic.put(sample)
+        click.echo(f"the page is at {sandbox.url}  (Ctrl-C ends the demo)")
+        app.run()
+    finally:
+        stopped.set()
+        watch.join()
+        topic.close()
+
+
+def _settings(bootstrap: str, endpoint: str, retries: dict[str, str]) -> Settings:
     return load(
         env={
             "SEG_KAFKA__BOOTSTRAP_SERVERS": bootstrap,
@@ -93,13 +139,10 @@ def _settings(bootstrap: str, endpoint: str) -> Settings:
             "SEG_KAFKA__CONFIG": orjson.dumps(CONFIG).decode(),
             "SEG_DELIVERY__ENDPOINT": endpoint,
             "SEG_DELIVERY__WEBSITE_ID": WEBSITE_ID,
-            # One call of the sample always fails: its budget must be short.
-            "SEG_DELIVERY__RETRY_BUDGET_S": "2",
-            "SEG_DELIVERY__RETRY_BASE_S": "0.05",
-            "SEG_DELIVERY__RETRY_MAX_S": "0.5",
             "SEG_HTTP__HOST": "127.0.0.1",
             "SEG_HTTP__PORT": "0",
         }
+        | retries
     )
 
 

@@ -53,6 +53,7 @@ def command(  # noqa: PLR0913 - one parameter an option
     """  # noqa: D301 - \b is click's mark for text to leave as it is
     options = Options(
         website_id=website_id,
+        is_example=website_id == WEBSITE_ID,
         host=host,
         port=port,
         allow_remote=allow_remote,

@@ -40,6 +40,8 @@ class Sample(NamedTuple):
     about: str
     message_id: str | None
     record: Outgoing
+    call: Object | None = None
+    """The Segment call; None where the record holds none."""
 
 
 class Rejected(NamedTuple):
@@ -51,12 +53,14 @@ class Rejected(NamedTuple):
 
 
 def samples(
-    lines: Iterable[tuple[int, bytes]], rejected: list[Rejected] | None = None
+    lines: Iterable[tuple[int, bytes]],
+    rejected: list[Rejected] | None = None,
+    prefix: str = "demo",
 ) -> list[Sample]:
     """Return the record of each Segment call in *lines*, which are numbered.
 
-    A call without a messageId is given one, so that it can be followed. What is no call is added
-    to *rejected*.
+    A call without a messageId is given one that begins with *prefix*, so that it can be followed.
+    What is no call is added to *rejected*.
 
     Raises:
         PoisonError: a line is no call, and *rejected* is None.
@@ -67,9 +71,10 @@ def samples(
         try:
             call = read_call(line)
             given = call.get("messageId")
-            message_id = given if isinstance(given, str) and given else f"demo-{number}"
+            message_id = given if isinstance(given, str) and given else f"{prefix}-{number}"
             call["messageId"] = message_id
-            found.append(_sample(len(found), _about(call), message_id, key_of(call), encode(call)))
+            sample = _sample(len(found), _about(call), message_id, key_of(call), encode(call))
+            found.append(sample._replace(call=call))
         except PoisonError as error:
             if rejected is None:
                 raise

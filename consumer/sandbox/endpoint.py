@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from consumer.sandbox.checks import RefusedError, check
+from consumer.sandbox.feed import Fate, Happening
 from consumer.sandbox.wire import JSON, Answer, Trouble, json_answer, refusal
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from consumer.sandbox.store import Store
     from consumer.sandbox.wire import Delayed, Request
 
+_SHOWN_BYTES = 2_000
+"""Of a body that is no call."""
 _LET_IN = json_answer({})
 _SUCCESS = json_answer({"accepted": 1, "doubles": 0})
 
@@ -52,15 +55,15 @@ class Endpoint:
         if request.method == "HEAD" or not (request.body or request.too_large):
             return _answer(partial(self._authorise, request))
         self._store.requests += 1
-        content = _parse(request.body)
-        process = partial(_answer, partial(self._take, request, content))
-        fault = self._faults.strike(_calls(content))
+        asked = _Asked(request, _parse(request.body))
+        process = partial(_answer, partial(self._take, asked))
+        fault = self._faults.strike(asked.calls)
         if fault is None:
-            return self._counted(process())
-        planned = fault.apply(process, self._client_left)
+            return self._counted(asked, process())
+        planned = fault.apply(process, partial(self._client_left, asked))
         if isinstance(planned, Answer):
-            return self._counted(planned)
-        return planned._replace(make=lambda: self._counted(planned.make()))
+            return self._counted(asked, planned)
+        return planned._replace(make=lambda: self._counted(asked, planned.make()))
 
     def _authorise(self, request: Request) -> Answer:
         given = request.headers.get(b"authorization", b"")
@@ -70,7 +73,8 @@ class Endpoint:
             raise RefusedError(HTTPStatus.FORBIDDEN, "the Website Id is not known here")
         return _LET_IN
 
-    def _take(self, request: Request, content: Value) -> Answer:
+    def _take(self, asked: _Asked) -> Answer:
+        request = asked.request
         self._authorise(request)
         if request.headers.get(b"content-type", b"").partition(b";")[0].strip().lower() != JSON:
             raise RefusedError(
@@ -81,19 +85,61 @@ class Endpoint:
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
                 f"the body: expected at most {self._max_request_bytes} bytes, got more",
             )
-        key = request.headers.get(b"idempotency-key")
-        taken = self._store.take(_checked(content), None if key is None else key.decode("latin-1"))
-        return _SUCCESS if taken == (1, 0) else json_answer(taken._asdict())
+        calls = _checked(asked.content)
+        asked.news = self._store.take(calls, asked.key, len(request.body))
+        accepted = sum(asked.news)
+        if len(asked.news) == accepted == 1:
+            return _SUCCESS
+        return json_answer({"accepted": accepted, "doubles": len(asked.news) - accepted})
 
-    def _counted(self, answer: Answer) -> Answer:
+    def _counted(self, asked: _Asked, answer: Answer) -> Answer:
         if answer.trouble in (None, Trouble.SLOW_BODY):
             self._store.by_status[answer.status] += 1
+            self._store.feed.add(asked.answered(answer), len(asked.request.body))
         else:
-            self._store.unanswered[answer.trouble.value] += 1
+            self._unanswered(asked, answer.trouble.value)
         return answer
 
-    def _client_left(self) -> None:
-        self._store.unanswered["client_left"] += 1
+    def _client_left(self, asked: _Asked) -> None:
+        self._unanswered(asked, "client_left")
+
+    def _unanswered(self, asked: _Asked, why: str) -> None:
+        self._store.unanswered[why] += 1
+        self._store.feed.add(asked.unanswered(why), len(asked.request.body))
+
+
+class _Asked:
+    """One request with a body, and which of its calls Seg has taken."""
+
+    def __init__(self, request: Request, content: Value) -> None:
+        key = request.headers.get(b"idempotency-key")
+        self.request = request
+        self.content = content
+        self.calls = _calls(content)
+        self.key = None if key is None else key.decode("latin-1")
+        self.news: list[bool] = []
+        """Which of the calls are new; nothing where they were not taken."""
+
+    def answered(self, answer: Answer) -> list[Happening]:
+        """Return what became of each call."""
+        if answer.status < HTTPStatus.MULTIPLE_CHOICES and self.news:
+            fates = [Fate.ACCEPTED if new else Fate.DOUBLE for new in self.news]
+            return [
+                Happening(fate, call, None, answer.status, self.key)
+                for call, fate in zip(self.calls, fates, strict=True)
+            ]
+        return self._each(Fate.REFUSED, _message(answer), answer.status)
+
+    def unanswered(self, why: str) -> list[Happening]:
+        """Return what became of each call, whose answer is lost."""
+        return self._each(Fate.UNANSWERED, why, None)
+
+    def _each(self, fate: Fate, why: str | None, status: int | None) -> list[Happening]:
+        taken = bool(self.news)
+        if self.calls:
+            return [Happening(fate, it, why, status, self.key, None, taken) for it in self.calls]
+        text = self.request.body[:_SHOWN_BYTES].decode("utf-8", "replace") or None
+        return [Happening(fate, None, why, status, self.key, text)]
 
 
 def _answer(take: Callable[[], Answer]) -> Answer:
@@ -124,6 +170,13 @@ def _parse(body: bytes) -> Value:
     except orjson.JSONDecodeError:
         return None
     return content
+
+
+def _message(answer: Answer) -> str | None:
+    """Return the diagnosis in *answer*, None where it has none."""
+    content = _parse(answer.body)
+    message = content.get("message") if isinstance(content, dict) else None
+    return message if isinstance(message, str) else None
 
 
 def _calls(content: Value) -> Sequence[Object]:

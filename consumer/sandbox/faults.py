@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import math
 import random
+from collections import deque
 from dataclasses import dataclass, fields, replace
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from consumer.sandbox.refuse import refuse
 from consumer.sandbox.wire import Answer, Delayed, Trouble, refusal
@@ -19,9 +20,10 @@ from consumer.sandbox.wire import Answer, Delayed, Trouble, refusal
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from consumer.core.model import Object
+    from consumer.core.model import Object, Value
     from consumer.core.timing import Clock
 
+_SWITCHES: Final = 60
 _PRETENCE = Answer(HTTPStatus.OK, b'{"accepted":1,"doubles":0}')
 """The answer that is cut where nothing was accepted: a client that trusts it loses a call."""
 
@@ -194,16 +196,30 @@ class _Rule:
         return fault
 
 
+class Switch(NamedTuple):
+    """The moment when these rules came in force."""
+
+    at_s: float
+    rules: list[Value]
+
+
 class Faults:
     """The rules in force."""
 
     def __init__(self, faults: Iterable[Fault], seed: int, clock: Clock) -> None:
         self._seed = seed
         self._clock = clock
-        self.replace(faults)
+        self.switches: deque[Switch] = deque(maxlen=_SWITCHES)
+        """The last times when the rules were replaced."""
+        self._put(faults)
 
     def replace(self, faults: Iterable[Fault]) -> None:
         """Put *faults* in force instead of all before, with fresh dice."""
+        self._put(faults)
+        rules: list[Value] = [_said(rule.fault) for rule in self._rules]
+        self.switches.append(Switch(self._clock.monotonic_s(), rules))
+
+    def _put(self, faults: Iterable[Fault]) -> None:
         self._dice = random.Random(self._seed)  # noqa: S311 - faults are no secret
         self._rules = [_Rule(fault, self._clock) for fault in faults]
 

@@ -27,6 +27,8 @@ class Options:
 
     website_id: str
     """The one Website Id that is let in; compared as given."""
+    is_example: bool = False
+    """The Website Id is nobody's key, and the page may show it."""
     host: str = "127.0.0.1"
     port: int = 0
     """0 takes any free port."""
@@ -39,7 +41,7 @@ class Options:
     seed: int = 0
     """The seed of the faults' dice."""
     keep: int = 10_000
-    """How many of the newest calls stay in memory."""
+    """How many of the newest calls stay in memory; fewer where they take over 64 MiB."""
     max_request_bytes: int = 512 * 1024
     """A larger request is answered 413: Segment's bound on a batch, 500 KB, with some room."""
     journal: Path | None = None

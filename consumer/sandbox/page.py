@@ -1,4 +1,4 @@
-"""The page for people at `/`: one file, without anything from elsewhere."""
+"""The page for people at `/`: one file out of the parts in `web/`, nothing from elsewhere."""
 
 from __future__ import annotations
 
@@ -11,11 +11,16 @@ from importlib.resources import files
 
 from consumer.sandbox.wire import Answer
 
+_SCRIPTS = ("tools", "strip", "faults", "detail", "list", "lanes", "main")
+"""In the order in which they need each other."""
+
 
 @cache
 def page() -> Answer:
     """Return the page; its policy lets the browser run the script in it and no other."""
-    text = files(__package__).joinpath("page.html").read_text(encoding="utf-8")
+    script = '"use strict";\n' + "\n".join(_part(f"{name}.js") for name in _SCRIPTS)
+    text = _part("page.html").replace("/* style */", _part("page.css"))
+    text = text.replace("/* script */", script)
     policy = (
         f"default-src 'none'; script-src {_digest(text, 'script')}; "
         f"style-src {_digest(text, 'style')}; connect-src 'self'; img-src data:; "
@@ -28,6 +33,10 @@ def page() -> Answer:
         (b"Cache-Control", b"no-store"),
     )
     return Answer(HTTPStatus.OK, text.encode(), b"text/html; charset=utf-8", headers)
+
+
+def _part(name: str) -> str:
+    return files(__package__).joinpath("web", name).read_text(encoding="utf-8")
 
 
 def _digest(text: str, tag: str) -> str:

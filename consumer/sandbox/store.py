@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
-from itertools import islice
+from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
 from consumer.core.model import Object
+from consumer.sandbox.feed import Feed, Ring
 from consumer.sandbox.journal import Journal, Line, read_journal
 
 if TYPE_CHECKING:
@@ -23,13 +23,6 @@ class Accepted(NamedTuple):
 
     line: Line
     call: Object
-
-
-class Taken(NamedTuple):
-    """What became of one request's calls."""
-
-    accepted: int
-    doubles: int
 
 
 class Summary(TypedDict):
@@ -86,8 +79,8 @@ class Store:
         self, keep: int, journal: Path | None, clock: Clock, arrivals: Path | None = None
     ) -> None:
         self._clock = clock
-        self._kept: deque[Accepted] = deque(maxlen=keep)
-        self._sequence = 0
+        self._kept: Ring[Accepted] = Ring(keep)
+        self.feed = Feed(keep, clock)
         self._journal: Journal | None = None
         self._arrivals = None if arrivals is None else Journal(arrivals)
         self.requests = 0
@@ -97,7 +90,7 @@ class Store:
         if journal is not None:
             journal.touch()
             for line in read_journal(journal):
-                self._sequence = line.sequence
+                self._kept.newest = line.sequence
                 self._know(line.idempotency_key, line.message_id)
             self._journal = Journal(journal)
 
@@ -107,13 +100,16 @@ class Store:
         self.by_status.clear()
         self.unanswered.clear()
         self._kept.clear()
+        self.feed.clear()
         self._known = Known()
         self._by_type: Counter[str] = Counter()
         self._by_event: Counter[str] = Counter()
         self._doubles_by: Counter[str] = Counter()
 
-    def take(self, calls: Sequence[Object], idempotency_key: str | None) -> Taken:
-        """Accept those of *calls* that are new.
+    def take(
+        self, calls: Sequence[Object], idempotency_key: str | None, size_bytes: int
+    ) -> list[bool]:
+        """Accept those of *calls* that are new, and return which are; they came in *size_bytes*.
 
         Raises:
             OSError: the journal could not be written; nothing was accepted.
@@ -122,44 +118,45 @@ class Store:
             self._arrivals.append(self._line(call, idempotency_key) for call in calls)
         if idempotency_key is not None and idempotency_key in self._known:
             self._doubles_by["idempotency_key"] += len(calls)
-            return Taken(0, len(calls))
+            return [False] * len(calls)
         fresh: list[Accepted] = []
+        news = [True] * len(calls)
         seen: set[str] = set()
-        for call in calls:
-            message_id = _text(call, "messageId")
+        for at, call in enumerate(calls):
+            message_id = text_of(call, "messageId")
             if message_id is not None:
                 if message_id in self._known or message_id in seen:
+                    news[at] = False
                     continue
                 seen.add(message_id)
             fresh.append(Accepted(self._line(call, idempotency_key, len(fresh) + 1), call))
-        self._keep(fresh)
+        self._keep(fresh, size_bytes // len(calls))
         doubles = len(calls) - len(fresh)
         if doubles:
             self._doubles_by["message_id"] += doubles
-        return Taken(len(fresh), doubles)
+        return news
 
     def _line(self, call: Object, idempotency_key: str | None, ahead: int = 0) -> Line:
         return Line(
-            sequence=self._sequence + ahead,
+            sequence=self._kept.newest + ahead,
             arrived_s=self._clock.monotonic_s(),
             type=str(call["type"]),
-            event=_text(call, "event") if call["type"] == "track" else None,
-            message_id=_text(call, "messageId"),
-            user=_text(call, "userId" if "userId" in call else "anonymousId"),
+            event=text_of(call, "event") if call["type"] == "track" else None,
+            message_id=text_of(call, "messageId"),
+            user=user_of(call),
             idempotency_key=idempotency_key,
         )
 
-    def _keep(self, fresh: Sequence[Accepted]) -> None:
+    def _keep(self, fresh: Sequence[Accepted], size_bytes: int) -> None:
         if self._journal is not None:
             self._journal.append(accepted.line for accepted in fresh)
         for accepted in fresh:
             line = accepted.line
-            self._sequence = line.sequence
+            self._kept.append(accepted, line.arrived_s, size_bytes)
             self._know(line.idempotency_key, line.message_id)
             self._by_type[line.type] += 1
             if line.event is not None:
                 self._by_event[line.event] += 1
-        self._kept.extend(fresh)
 
     def _know(self, *keys: str | None) -> None:
         for key in keys:
@@ -168,9 +165,7 @@ class Store:
 
     def after(self, sequence: int, limit: int) -> list[Accepted]:
         """Return up to *limit* kept calls that came after number *sequence*, oldest first."""
-        gone = self._sequence - len(self._kept)
-        start = max(0, sequence - gone)
-        return list(islice(self._kept, start, start + limit))
+        return [kept.what for kept in self._kept.after(sequence, limit)]
 
     def summary(self) -> Summary:
         """Return the counters."""
@@ -184,7 +179,7 @@ class Store:
             by_event=dict(self._by_event),
             by_status={str(status): count for status, count in sorted(self.by_status.items())},
             unanswered=dict(self.unanswered),
-            sequence=self._sequence,
+            sequence=self._kept.newest,
             now_s=self._clock.monotonic_s(),
         )
 
@@ -198,6 +193,12 @@ class Store:
                 file.close()
 
 
-def _text(call: Object, key: str) -> str | None:
+def user_of(call: Object) -> str | None:
+    """Return whom *call* is about: `userId`, else `anonymousId`."""
+    return text_of(call, "userId" if "userId" in call else "anonymousId")
+
+
+def text_of(call: Object, key: str) -> str | None:
+    """Return the text at *key*, None where there is none."""
     value = call.get(key)
     return value if isinstance(value, str) else None

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from consumer.sandbox.faults import Fault
+    from consumer.sandbox.feed import Happening
     from consumer.sandbox.options import Options
     from consumer.sandbox.store import Accepted, Summary
+    from consumer.sandbox.upstream import Upstream
 
 T = TypeVar("T")
 
@@ -86,6 +88,15 @@ class Sandbox:
         """Put *faults* in force instead of all before."""
         rules = list(faults)
         self._inside(lambda: self._running.site.faults.replace(rules))
+
+    def upstream(self, upstream: Upstream) -> None:
+        """Let the page know what stands before the sandbox."""
+        self._inside(lambda: self._running.site.admin.connect(upstream))
+
+    def tell(self, happening: Happening, size_bytes: int = 0) -> None:
+        """Show on the page what became of an event that never came here; does not wait."""
+        feed = self._running.site.store.feed
+        self._running.loop.call_soon_threadsafe(feed.add, [happening], size_bytes)
 
     def reset(self) -> None:
         """Forget what was accepted and go back to the faults of the start."""

@@ -1,0 +1,118 @@
+"""A browser and axe for the page's tests, without root: fetched once into `.tools`.
+
+    .tools/chromium           the headless shell and what it needs, out of Debian's packages
+    .tools/axe-core-4.14.1    the accessibility checker, pinned by its hash
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).parents[2]
+TOOLS: Final = ROOT / ".tools"
+SCREENSHOTS: Final = ROOT / ".cache" / "screenshots"
+
+AXE: Final = "4.14.1"
+_AXE_SHA256: Final = "e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139745"
+_PACKAGES: Final = ("chromium-headless-shell", "fonts-dejavu-core")
+_LIMIT_S: Final = 300.0
+
+
+class UnavailableError(Exception):
+    """A tool cannot be had on this machine; the text is one line that says why."""
+
+
+def chromium() -> tuple[Path, dict[str, str]]:
+    """Return the browser's program, and the environment that it needs; fetched if need be (100 MB).
+
+    Raises:
+        UnavailableError: this is no Debian, or its mirror does not have the packages.
+    """
+    home = TOOLS / "chromium"
+    if not home.is_dir():
+        with _scratch() as scratch:
+            _fetch_packages(scratch)
+            _settle(scratch / "unpacked", home)
+    libraries = sorted({str(it.parent) for it in home.glob("usr/lib/*-linux-gnu*/**/*.so*")})
+    program = home / "usr" / "lib" / "chromium" / "chromium-headless-shell"
+    return program, {"LD_LIBRARY_PATH": os.pathsep.join(libraries)}
+
+
+def axe() -> str:
+    """Return the script of axe, fetched if need be.
+
+    Raises:
+        UnavailableError: npm is missing, or its registry does not have the package.
+    """
+    home = TOOLS / f"axe-core-{AXE}"
+    if not home.is_dir():
+        with _scratch() as scratch:
+            _run(["npm", "pack", "--silent", f"axe-core@{AXE}"], scratch)
+            archive = next(scratch.glob("axe-core-*.tgz"))
+            if hashlib.sha256(archive.read_bytes()).hexdigest() != _AXE_SHA256:
+                raise UnavailableError(f"axe-core {AXE} is not the package that it was")
+            with tarfile.open(archive) as package:
+                package.extract("package/axe.min.js", scratch / "unpacked", filter="data")
+            _settle(scratch / "unpacked", home)
+    return (home / "package" / "axe.min.js").read_text(encoding="utf-8")
+
+
+def _fetch_packages(scratch: Path) -> None:
+    (scratch / "archives" / "partial").mkdir(parents=True)
+    own = ["Dir::Cache::archives=" + str(scratch / "archives"), "Debug::NoLocking=1"]
+    options = [word for option in own for word in ("-o", option)]
+    ask = ["apt-get", "install", "--quiet", "--yes", "--no-install-recommends", "--download-only"]
+    _run([*ask, "--reinstall", *options, *_PACKAGES], scratch)
+    for package in sorted((scratch / "archives").glob("*.deb")):
+        _run(["dpkg-deb", "--extract", str(package), "unpacked"], scratch)
+
+
+def _scratch() -> _Scratch:
+    TOOLS.mkdir(exist_ok=True)
+    return _Scratch(dir=TOOLS)
+
+
+class _Scratch(tempfile.TemporaryDirectory[str]):
+    def __enter__(self) -> Path:  # type: ignore[override] # a path is what its users want
+        return Path(super().__enter__())
+
+
+def _settle(made: Path, home: Path) -> None:
+    try:
+        made.rename(home)
+    except OSError:
+        if not home.is_dir():  # else another process was faster, with the same package
+            raise
+
+
+def _run(command: list[str], folder: Path) -> None:
+    if shutil.which(command[0]) is None:
+        raise UnavailableError(f"the page's tests need {command[0]} to fetch a browser and axe")
+    try:
+        subprocess.run(
+            command,
+            cwd=folder,
+            check=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=_LIMIT_S,
+        )
+    except subprocess.TimeoutExpired:
+        raise UnavailableError(f"{command[0]} took over {_LIMIT_S:.0f} s") from None
+    except subprocess.CalledProcessError as error:
+        last = (error.stdout.strip().splitlines() or ["no reason"])[-1]
+        raise UnavailableError(f"{command[0]} could not fetch {command[-1]}: {last}") from None
+
+
+if __name__ == "__main__":
+    chromium()
+    axe()
