@@ -1,7 +1,7 @@
 """A browser and axe for the page's tests, without root: fetched once into `.tools`.
 
-    .tools/chromium           the headless shell and what it needs, out of Debian's packages
-    .tools/axe-core-4.14.1    the accessibility checker, pinned by its hash
+.tools/chromium           the headless shell and what it needs, out of Debian's packages
+.tools/axe-core-4.14.1    the accessibility checker, pinned by its hash
 """
 
 from __future__ import annotations

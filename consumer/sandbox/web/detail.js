@@ -40,7 +40,7 @@ function sideBySide(event, call) {
 
 function cell(path, value, name) {
   const node = make("td", name);
-  node.append(make("code", "", path));
+  node.append(make("code", "", path), " ");
   const text = value === undefined ? "" : JSON.stringify(value);
   if (text && text.length <= LONG) node.append(make("span", "value", text));
   return node;
@@ -49,8 +49,8 @@ function cell(path, value, name) {
 // A line for each key of the call, with the row of the table that made it; then what is not sent.
 function joined({event, made, unsent, left_out}, call) {
   const table = make("table"), head = make("tr");
-  for (const title of ["Segment", "", "Seg"]) {
-    const it = make("th", title ? "" : "arrow", title);
+  for (const title of ["Segment", "Seg"]) {
+    const it = make("th", "", title);
     it.scope = "col";
     head.append(it);
   }
@@ -59,12 +59,12 @@ function joined({event, made, unsent, left_out}, call) {
     for (const source of sources) from.append(...cell(source, dig(event, source)).childNodes, " ");
     if (!sources.length) from.append("always");
     line.title = "row " + row;
-    line.append(from, make("td", "arrow", "→"), cell(key, dig(call, key), "mapped"));
+    line.append(from, cell(key, dig(call, key), "mapped"));
     return line;
   });
   const gone = (list, what) => (list ?? []).map(({source, why}) => {
-    const line = make("tr", "gone"), reason = make("td", "", what + ": " + why);
-    line.append(cell(source, dig(event, source)), make("td", "arrow", "✕"), reason);
+    const line = make("tr", "gone");
+    line.append(cell(source, dig(event, source)), make("td", "", what + ": " + why));
     return line;
   });
   table.append(head, ...rows, ...gone(left_out, "cannot be read"), ...gone(unsent, "not sent"));
