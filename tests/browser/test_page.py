@@ -261,7 +261,7 @@ class TestForEverybody:
     @pytest.mark.broker
     @pytest.mark.parametrize("dark", [False, True])
     @pytest.mark.parametrize("size", [DESKTOP, PHONE])
-    def test_demo(  # noqa: PLR0913 - fixtures
+    def test_demo(
         self, browser: Browser, demo: str, axe: str, size: tuple[int, int], *, dark: bool
     ) -> None:
         """Full, with an open call, in order and by customer: no fault either."""
@@ -313,7 +313,7 @@ class TestDemo:
         browser.blank()
 
     def test_what_seg_never_sees(self, browser: Browser, demo: str) -> None:
-        """Ignored events and dead letters stand in the list with their reason and what they were."""
+        """Ignored events and dead letters stand in the list with their reason and their text."""
         browser.open(demo)
         shows(browser, "unmapped_event: no row of the table has an event of this name")
         shows(browser, "rejected_by_seg: ")

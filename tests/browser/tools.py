@@ -65,11 +65,17 @@ def axe() -> str:
 
 
 def _fetch_packages(scratch: Path) -> None:
-    (scratch / "archives" / "partial").mkdir(parents=True)
-    own = ["Dir::Cache::archives=" + str(scratch / "archives"), "Debug::NoLocking=1"]
-    options = [word for option in own for word in ("-o", option)]
-    ask = ["apt-get", "install", "--quiet", "--yes", "--no-install-recommends", "--download-only"]
-    _run([*ask, "--reinstall", *options, *_PACKAGES], scratch)
+    for folder in ("archives", "lists"):
+        (scratch / folder / "partial").mkdir(parents=True)
+    own = ("-o", f"Dir::Cache::archives={scratch / 'archives'}", "-o", "Debug::NoLocking=1")
+    options = ["--quiet", "--yes", "--no-install-recommends", "--download-only", "--reinstall"]
+    install = ["apt-get", *own, *options, "install", *_PACKAGES]
+    try:
+        _run(install, scratch)
+    except UnavailableError:  # the lists are missing, or name packages that are no more
+        lists = ("-o", f"Dir::State::lists={scratch / 'lists'}")
+        _run(["apt-get", *own, *lists, "--quiet", "update"], scratch)
+        _run([*install, *lists], scratch)
     for package in sorted((scratch / "archives").glob("*.deb")):
         _run(["dpkg-deb", "--extract", str(package), "unpacked"], scratch)
 
@@ -110,7 +116,7 @@ def _run(command: list[str], folder: Path) -> None:
         raise UnavailableError(f"{command[0]} took over {_LIMIT_S:.0f} s") from None
     except subprocess.CalledProcessError as error:
         last = (error.stdout.strip().splitlines() or ["no reason"])[-1]
-        raise UnavailableError(f"{command[0]} could not fetch {command[-1]}: {last}") from None
+        raise UnavailableError(f"{command[0]} could not fetch a browser or axe: {last}") from None
 
 
 if __name__ == "__main__":
