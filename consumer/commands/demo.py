@@ -112,19 +112,27 @@ def command(events: BinaryIO | None, *, as_json: bool, with_page: bool) -> None:
 
 def _stay(settings: Settings, chosen: list[Sample], sandbox: Sandbox) -> None:
     """Run the consumer, and the page on *sandbox*, until a signal."""
-    app = App(settings, clock=SystemClock(), random=Random(), log=logs.get().bind())  # noqa: S311 - jitter
+    clock = SystemClock()
+    app = App(settings, clock=clock, random=Random(), log=logs.get().bind())  # noqa: S311 - jitter
     app.stop_on_signals()
-    through = Through(translator_of(settings.translation))
+    through = Through(translator_of(settings.translation), round(clock.wall_s() * 1000))
     topic = Topic(settings, lambda line: told_why(through.explain(line)), sandbox.tell)
     sandbox.upstream(topic)
-    stopped = threading.Event()
+    stopped, is_told = threading.Event(), False
+
+    def announced(_tally: Tally) -> bool:
+        nonlocal is_told
+        if not is_told:
+            is_told = True
+            click.echo(f"the page is at {sandbox.url}  (Ctrl-C ends the demo)")
+        return False
+
     watch = threading.Thread(target=topic.watch, args=(app.tally, stopped), name="letters")
     watch.start()
     try:
         for sample in chosen:
             topic.put(sample)
-        click.echo(f"the page is at {sandbox.url}  (Ctrl-C ends the demo)")
-        app.run()
+        app.run(announced)
     finally:
         stopped.set()
         watch.join()

@@ -140,8 +140,8 @@ def filled(command: str, tmp_path: Path) -> str:
     return command
 
 
-RUNS_ON = re.compile(r"seg-consumer (--secrets \S+ )?(run|sandbox)")
-STARTED = re.compile(r'"event":"started"|listens on')
+RUNS_ON = re.compile(r"seg-consumer (--secrets \S+ )?(run|sandbox|demo --page)")
+STARTED = re.compile(r'"event":"started"|listens on|the page is at')
 NEEDS_MORE = re.compile(
     r"seg-consumer (schemas( check( FILE)?)?|dead-letters|top|alive)( URL\.\.\.)?"
 )
