@@ -14,6 +14,7 @@ POST reset                          as new, but for the journal and the sequence
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
@@ -112,7 +113,7 @@ class Admin:
         }
 
     def _get_minute(self, _: Request) -> Answer:
-        seconds: list[Value] = [second._asdict() for second in self._store.feed.minute()]
+        seconds: list[Value] = [asdict(second) for second in self._store.feed.minute()]
         switches: list[Value] = [switch._asdict() for switch in self._faults.switches]
         return json_answer({"seconds": seconds, "switches": switches})
 

@@ -7,6 +7,7 @@ sandbox adds what never came here: events that were ignored, and dead letters.
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
@@ -98,7 +99,8 @@ class Ring(Generic[T]):
         self._bytes = 0
 
 
-class Second(NamedTuple):
+@dataclass(slots=True)
+class Second:
     """How many calls were answered in one second, by class."""
 
     at_s: int
@@ -131,15 +133,12 @@ class Feed:
         at_s = self._clock.monotonic_s()
         for happening in happenings:
             self._kept.append(happening, at_s, size_bytes // len(happenings))
-            name = _class_of(happening)
-            if name is not None:
-                self._count(int(at_s), name)
+            _count(self._second(int(at_s)), happening)
 
-    def _count(self, at_s: int, name: str) -> None:
+    def _second(self, at_s: int) -> Second:
         if not self._seconds or self._seconds[-1].at_s != at_s:
             self._seconds.append(Second(at_s))
-        last = self._seconds[-1]
-        self._seconds[-1] = last._replace(**{name: getattr(last, name) + 1})
+        return self._seconds[-1]
 
     def after(self, number: int, limit: int) -> Iterator[Numbered[Happening]]:
         """Return up to *limit* happenings that came after *number*, oldest first."""
@@ -156,12 +155,16 @@ class Feed:
         self._seconds.clear()
 
 
-def _class_of(happening: Happening) -> str | None:
-    """Return the field of `Second` that counts *happening*; None where nothing was asked."""
-    if happening.fate is Fate.UNANSWERED:
-        return "unanswered"
-    if happening.status is None or happening.fate in (Fate.IGNORED, Fate.DEAD_LETTER):
-        return None
-    if happening.status < _HTTP_REDIRECT:
-        return "ok"
-    return "refused" if happening.status < _HTTP_SERVER_ERROR else "failed"
+def _count(second: Second, happening: Happening) -> None:
+    """Count the answer in its class; what was never sent here has none."""
+    fate, status = happening.fate, happening.status
+    if fate is Fate.UNANSWERED:
+        second.unanswered += 1
+    elif status is None or fate is Fate.IGNORED or fate is Fate.DEAD_LETTER:
+        return
+    elif status < _HTTP_REDIRECT:
+        second.ok += 1
+    elif status < _HTTP_SERVER_ERROR:
+        second.refused += 1
+    else:
+        second.failed += 1

@@ -12,7 +12,7 @@ from consumer.core.errors import ConsumerError
 from consumer.sandbox import Fate, Fault, Happening, Options, Sandbox, Trouble
 from consumer.sandbox import feed as feed_module
 from consumer.sandbox.faults import Faults
-from consumer.sandbox.feed import Feed, Ring
+from consumer.sandbox.feed import Feed, Ring, Second
 from tests.fakes import FakeClock
 from tests.sandbox.client import WEBSITE_ID, Client, page
 
@@ -152,8 +152,8 @@ class TestMinute:
         feed.add([Happening(Fate.UNANSWERED, {}, "reset")], 2)
 
         first, second = feed.minute()
-        assert first[1:] == (2, 2, 1, 0)
-        assert second == (first.at_s + 1, 0, 0, 0, 1)
+        assert first == Second(0, ok=2, refused=2, failed=1)
+        assert second == Second(1, unanswered=1)
 
     def test_no_longer(self) -> None:
         """After a minute a second is gone."""
