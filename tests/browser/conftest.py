@@ -11,7 +11,8 @@ import pytest
 
 from consumer.sandbox import Options, Sandbox
 from tests.browser.chromium import Browser
-from tests.browser.tools import UnavailableError, axe
+from tests.browser.tools import axe
+from tests.monitoring.tools import UnavailableError
 from tests.sandbox.client import WEBSITE_ID, Client
 
 if TYPE_CHECKING:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import subprocess
 import tarfile
 import tempfile
 from pathlib import Path
 from typing import Final
+
+from tests.monitoring.tools import UnavailableError, fetch
 
 ROOT: Final = Path(__file__).parents[2]
 TOOLS: Final = ROOT / ".tools"
@@ -23,10 +24,6 @@ AXE: Final = "4.14.1"
 _AXE_SHA256: Final = "e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139745"
 _PACKAGES: Final = ("chromium-headless-shell", "fonts-dejavu-core")
 _LIMIT_S: Final = 300.0
-
-
-class UnavailableError(Exception):
-    """A tool cannot be had on this machine; the text is one line that says why."""
 
 
 def chromium() -> tuple[Path, dict[str, str]]:
@@ -101,22 +98,7 @@ def _settle(made: Path, home: Path) -> None:
 def _run(command: list[str], folder: Path) -> None:
     if shutil.which(command[0]) is None:
         raise UnavailableError(f"the page's tests need {command[0]} to fetch a browser and axe")
-    try:
-        subprocess.run(
-            command,
-            cwd=folder,
-            check=True,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=_LIMIT_S,
-        )
-    except subprocess.TimeoutExpired:
-        raise UnavailableError(f"{command[0]} took over {_LIMIT_S:.0f} s") from None
-    except subprocess.CalledProcessError as error:
-        last = (error.stdout.strip().splitlines() or ["no reason"])[-1]
-        raise UnavailableError(f"{command[0]} could not fetch a browser or axe: {last}") from None
+    fetch(command, folder, _LIMIT_S)
 
 
 if __name__ == "__main__":

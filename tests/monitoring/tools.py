@@ -50,9 +50,9 @@ def _fetch() -> None:
             raise UnavailableError(f"promtool comes out of Debian's package, and {name} is missing")
     FOLDER.parent.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=FOLDER.parent) as scratch:
-        _run(["apt-get", "download", "--quiet", "prometheus"], scratch)
+        fetch(["apt-get", "download", "--quiet", "prometheus"], scratch, _FETCH_LIMIT_S)
         package = next(Path(scratch).glob("prometheus_*.deb"))
-        _run(["dpkg-deb", "--extract", package.name, "unpacked"], scratch)
+        fetch(["dpkg-deb", "--extract", package.name, "unpacked"], scratch, _FETCH_LIMIT_S)
         try:
             (Path(scratch) / "unpacked").rename(FOLDER)
         except OSError:
@@ -60,7 +60,12 @@ def _fetch() -> None:
                 raise
 
 
-def _run(command: list[str], folder: str) -> None:
+def fetch(command: list[str], folder: str | Path, limit_s: float) -> None:
+    """Run *command* in *folder*, for at most *limit_s* seconds.
+
+    Raises:
+        UnavailableError: it took longer, or failed.
+    """
     try:
         subprocess.run(
             command,
@@ -70,10 +75,10 @@ def _run(command: list[str], folder: str) -> None:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=_FETCH_LIMIT_S,
+            timeout=limit_s,
         )
     except subprocess.TimeoutExpired:
-        raise UnavailableError(f"{command[0]} took over {_FETCH_LIMIT_S:.0f} s") from None
+        raise UnavailableError(f"{command[0]} took over {limit_s:.0f} s") from None
     except subprocess.CalledProcessError as error:
         last = (error.stdout.strip().splitlines() or ["no reason"])[-1]
-        raise UnavailableError(f"{command[0]} could not fetch prometheus: {last}") from None
+        raise UnavailableError(f"{command[0]} could not fetch {command[-1]}: {last}") from None
