@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from consumer.avro.encoder import Encoder
 from consumer.avro.json_calls import key_of, read_call
 from consumer.core.errors import PoisonError
+from consumer.core.model import Object
 from consumer.kafka.produce import Outgoing
 from consumer.sandbox import Fault, Match
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from consumer.core.model import Object
 
 SAMPLE = Path(__file__).with_name("sample.jsonl")
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import orjson
 
 from consumer.core.errors import ConsumerError
+from consumer.core.model import Object
 from consumer.demo.samples import INDEX_HEADER, Rejected, Sample, samples
 from consumer.kafka.dead_letter_headers import PREFIX
 from consumer.kafka.dead_letter_topics import topic_of
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable
 
-    from consumer.core.model import Headers, Object, Partition
+    from consumer.core.model import Headers, Partition
     from consumer.observe.metrics import Tally
     from consumer.settings import Settings
 

@@ -14,13 +14,14 @@ from dataclasses import dataclass, fields, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from consumer.core.model import Value
 from consumer.sandbox.refuse import refuse
 from consumer.sandbox.wire import Answer, Delayed, Trouble, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from consumer.core.model import Object, Value
+    from consumer.core.model import Object
     from consumer.core.timing import Clock
 
 _SWITCHES: Final = 60

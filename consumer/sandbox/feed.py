@@ -12,10 +12,11 @@ from enum import StrEnum
 from itertools import islice
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
+from consumer.core.model import Object
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from consumer.core.model import Object
     from consumer.core.timing import Clock
 
 T = TypeVar("T")
