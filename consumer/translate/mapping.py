@@ -7,8 +7,8 @@ Of a row's sources the first that can be read wins. Null is absent, and so is an
 text is due; 0 and false are present. What cannot be read is noted, the next source is tried, and
 the value goes on as it is under its own name. The winner is sent under Seg's name and not again
 under its own. What no row took, be it unknown or the loser among two sources, goes on under its own
-name: nothing is lost. A known name that holds nothing is left out; an unknown one is passed on, null
-or not.
+name: nothing is lost. A known name that holds nothing is left out; an unknown one is passed on,
+null or not.
 
 Seg's own spelling is the last source of every row, so that a sender who writes `Brands` is
 understood as well. Where a name that is passed on is taken already (`Id`, sent beside `id`), the
