@@ -1,33 +1,37 @@
 """How many requests at once: a limit that finds its own level by latency.
 
-From the floor it doubles until requests queue at the other end, goes half back, and from then on
-rises by its square root and falls by a tenth. It judges rounds: as many answers as it allows
-requests, and only to requests that were sent since it changed last.
+From the floor it rises by one for each answer that comes in time, so it doubles with each round
+trip, until requests queue at the other end; it goes half back, and from then on rises by its square
+root and falls by a tenth. It judges rounds: as many answers as it allows requests, and, once it no
+longer doubles, only to requests that were sent since it changed last.
 
 Requests queue where a round's *median* is both `LATENCY_TOLERANCE` times the best round's and
 `LATENCY_SLACK_S` above it: a few outliers move no median, and a shorter queue harms nobody. At
 twice the latency of an idle Seg half of the requests wait, so Seg is busy and its queue bounded.
 
 Slowing down must help, or it is undone. A latency that does not fall with the limit is no queue of
-ours, and requests that are left without an answer as often as before are so at random: both are
-Seg's usual state then (`weather`). What Seg refuses is `rate`'s matter.
+ours, but how slow Seg is now. Where more requests than usual are left without an answer half as
+many go at once, on trial (`trial`). What Seg refuses is `rate`'s matter.
 """
 
 from __future__ import annotations
 
 from math import sqrt
-from typing import TYPE_CHECKING, NamedTuple
+from statistics import median_high as median
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from consumer.seg.weather import Usual
+    from consumer.seg.trial import Trial, Usual
 
 ROUND_ANSWERS_MIN = 10
 """The median of fewer says little."""
+FIRST_ANSWERS = 3
+"""So many tell how quick Seg is; the limit rises by what comes after them."""
 LATENCY_TOLERANCE = 2.0
 LATENCY_SLACK_S = 0.002
 DECREASE = 0.9
 CURED = 0.75
-"""What falls to this share when we halve our part was our doing, more or less."""
+"""A latency that falls to this part when we halve ours was our doing, more or less."""
 
 
 class Concurrency:
@@ -39,6 +43,7 @@ class Concurrency:
         self._in_flight = 0
         self._best_s: float | None = None
         self._usual = usual
+        self._limit = self._floor
         self.limit = floor
         """How many requests may be in flight now."""
         self.restart()
@@ -46,7 +51,8 @@ class Concurrency:
     def restart(self) -> None:
         """Begin at the floor again, doubling: what was learnt belongs to another time."""
         self._doubling = True
-        self._trouble: _Trouble | None = None
+        self._slow: tuple[float, float] | None = None  # limit and median when it became slow
+        self._trial: tuple[Trial, float, bool] | None = None  # what it goes back to
         self._set(self._floor)
 
     def started(self) -> None:
@@ -69,75 +75,92 @@ class Concurrency:
             self._failed += 1
         elif seconds is not None:
             self._seconds.append(seconds)
+            if self._doubling and self._full:
+                self._rise(seconds)
         else:
             return
         if len(self._seconds) + self._failed >= self._round:
             self._judge()
 
-    def _judge(self) -> None:
-        seconds = sorted(self._seconds)
-        answers = len(seconds) + self._failed
-        failed = self._failed / answers
-        median_s = seconds[len(seconds) // 2] if seconds else None
-        slow = False
-        if median_s is not None:
-            self._best_s = best_s = min(median_s, self._best_s or median_s)
-            slow = median_s > max(best_s * LATENCY_TOLERANCE, best_s + LATENCY_SLACK_S)
-        if slow or self._usual.exceeded_by(failed - 1.0 / sqrt(answers), answers):
-            self._slow_down(_Trouble(self._limit, median_s, failed))
-            return
-        self._trouble = None
-        self._usual.less(failed, answers)
-        if self._full:  # a limit that nobody reached has proved nothing
-            grown = self._limit * 2 if self._doubling else self._limit + sqrt(self._limit)
-            self._set(min(grown, self._ceiling))
-        else:
-            self._start_round()
+    def _rise(self, seconds: float) -> None:
+        if self._best_s is None:
+            if len(self._seconds) >= FIRST_ANSWERS:
+                self._best_s = median(self._seconds)
+        elif not self._is_slow(seconds):
+            self._limit = min(self._limit + 1.0, self._ceiling)
+            self.limit = int(self._limit)
 
-    def _slow_down(self, trouble: _Trouble) -> None:
+    def _is_slow(self, seconds: float) -> bool:
+        best_s = self._best_s or seconds
+        return seconds > max(best_s * LATENCY_TOLERANCE, best_s + LATENCY_SLACK_S)
+
+    def _judge(self) -> None:
+        answers = len(self._seconds) + self._failed
+        failed = self._failed / answers
+        if self._trial is not None:
+            self._try(failed, answers)
+        elif self._usual.exceeded_by(failed - 1.0 / sqrt(answers), answers):
+            self._trial = self._usual.trial(failed, answers), self._limit, self._doubling
+            self._doubling = False
+            self._set(max(self._limit / 2, self._floor))
+        else:
+            self._usual.less(failed, answers)
+            self._judge_latency()
+
+    def _try(self, failed: float, answers: int) -> None:
+        """See whether half as many requests are left without an answer less often."""
+        assert self._trial is not None  # noqa: S101 - the caller looks
+        trial, limit, doubling = self._trial
+        helped = trial.helped(failed, answers)
+        if helped is None:
+            self._round = 2 * answers
+            return
+        self._trial = None
+        if helped:
+            self._start_round()
+            return
+        self._usual.learn(min(failed, trial.before), answers)
+        self._doubling = doubling
+        self._set(limit)
+
+    def _judge_latency(self) -> None:
+        if not self._seconds:
+            self._start_round()
+            return
+        median_s = median(self._seconds)
+        self._best_s = min(median_s, self._best_s or median_s)
+        if self._is_slow(median_s):
+            self._slow_down(median_s)
+            return
+        self._slow = None
+        if self._doubling or not self._full:  # a limit that nobody reached has proved nothing
+            self._start_round()
+        else:
+            self._set(min(self._limit + sqrt(self._limit), self._ceiling))
+
+    def _slow_down(self, median_s: float) -> None:
         if self._doubling:
             self._doubling = False
             self._set(max(self._limit / 2, self._floor))
             return
-        began = self._trouble = self._trouble or trouble
-        if self._limit <= max(began.limit / 2, self._floor):
-            self._trouble = None
-            if not trouble.is_cured_of(began):
-                self._best_s = trouble.median_s
-                self._usual.learn(trouble.failed, self._round)
-                self._set(began.limit)
+        limit, before_s = self._slow or (self._limit, median_s)
+        self._slow = limit, max(before_s, median_s)  # a queue takes its time to fill
+        if self._limit <= max(limit / 2, self._floor):
+            self._slow = None
+            if median_s >= before_s * CURED:
+                self._best_s = median_s
+                self._set(limit)
                 return
         self._set(max(self._limit * DECREASE, self._floor))
 
     def _set(self, limit: float) -> None:
         self._limit = limit
         self.limit = int(limit)
-        self._round = max(self.limit, ROUND_ANSWERS_MIN)
         self._sent_before = self._in_flight  # their answers say nothing about the new limit
         self._start_round()
 
     def _start_round(self) -> None:
+        self._round = max(self.limit, ROUND_ANSWERS_MIN)
         self._seconds: list[float] = []
         self._failed = 0
         self._full = False
-
-
-class _Trouble(NamedTuple):
-    """What a bad round looked like."""
-
-    limit: float
-    median_s: float | None
-    failed: float
-
-    @property
-    def taken(self) -> float:
-        """The share of requests that did not fail."""
-        return 1.0 - self.failed
-
-    def is_cured_of(self, began: _Trouble) -> bool:
-        """Tell whether the trouble has become notably less since it *began*."""
-        if self.failed < began.failed * CURED or began.taken < self.taken * CURED:
-            return True
-        if self.median_s is None or began.median_s is None:
-            return False
-        return self.median_s < began.median_s * CURED

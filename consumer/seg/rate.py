@@ -26,11 +26,11 @@ random refusals.
 
 from __future__ import annotations
 
-from math import inf, sqrt
+from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from consumer.seg.weather import Usual
+    from consumer.seg.trial import Trial, Usual
 
 MEASURED_S = 1.0
 MEASURED_ANSWERS = 50
@@ -38,12 +38,8 @@ MEASURED_ANSWERS = 50
 CLEAR_REFUSALS = 10
 CLEAR = 0.2
 """So many refusals, so much more than usual: no need to wait any longer."""
-CURED = 0.5
-"""Where the odds to be refused fall to this part, beyond the usual, it was our doing."""
-SURE = 2.0
-"""A trial ends where the share is so many standard deviations off what would just be a cure."""
-TRIAL_MAX = 3_200
-"""Answers after which a cut that has not shown that it helps is undone in any case."""
+CLEAR_LATENCIES = 5
+"""But so many answers' time at least before the first cut: refusals come faster than answers do."""
 VOID = 0.5
 """What was fine before is void where Seg refuses more than this."""
 DECREASE = 0.75
@@ -72,7 +68,8 @@ class Rate:
         self._fixed = fixed
         self._usual = usual
         self._cut: _Cut | None = None
-        self._trial: _Trial | None = None
+        self._before_trial: _Cut | None = None
+        self._trial: Trial | None = None
         self._explored = False
         self._fine: float | None = None  # the limit when hardly anything was refused
         self._tokens = 1.0
@@ -82,6 +79,7 @@ class Rate:
         """Requests a second that may start now; None where there is no bound."""
         self._since_s: float | None = None  # when the window began; None before its first answer
         self._taken_at_s = now_s
+        self._took_s = 0.0  # how long the last answer took that was no refusal
         self._taken = 0
         self._refused = 0
 
@@ -113,15 +111,23 @@ class Rate:
             return
         if refused:
             self._refused += 1
-            if self._trial is None and self._refused >= CLEAR_REFUSALS and self._exceeds(CLEAR):
+            if self._is_clear(now_s - self._since_s):
                 self._judge(now_s, self._since_s)
                 return
         else:
             self._taken += 1
             self._taken_at_s = now_s
+            self._took_s = seconds
         enough = MEASURED_ANSWERS if self._trial is None else self._trial.enough
         if self._taken + self._refused >= enough and now_s - self._since_s >= MEASURED_S:
             self._judge(now_s, self._since_s)
+
+    def _is_clear(self, age_s: float) -> bool:
+        """Tell whether so much is refused that there is no need to measure for any longer."""
+        if self._trial is not None or self._refused < CLEAR_REFUSALS:
+            return False
+        long_enough = self._cut is not None or age_s >= CLEAR_LATENCIES * self._took_s
+        return long_enough and self._exceeds(CLEAR)
 
     def _begin(self, now_s: float, seconds: float) -> None:
         # An answer to what was sent before a cut tells nothing about the rate after it.
@@ -145,8 +151,8 @@ class Rate:
         if trial is not None and helped is None:
             self._trial = trial._replace(enough=2 * answers)
         elif trial is not None and not helped:
-            self._cut, self._explored = trial.before, trial.before is not None
-            self._usual.learn(min(share, trial.refused), answers)
+            self._cut, self._explored = self._before_trial, self._before_trial is not None
+            self._usual.learn(min(share, trial.before), answers)
             self._measure_from(now_s)
         elif not self._exceeds():
             self._usual.less(share, answers)
@@ -155,7 +161,7 @@ class Rate:
                 self._cut = self._cut._replace(low=self._cut.low * EXPLORE)
             self._measure_from(now_s)
         elif self._taken:  # else it is an outage, and the breaker's matter
-            self._trial = _Trial(self._cut, share, _halfway(self._usual.share, share))
+            self._trial, self._before_trial = self._usual.trial(share, answers), self._cut
             # Up to the last that was taken: the silence of an outage is no rate.
             taken = self._taken / max(self._taken_at_s - since_s, SOONEST_S)
             self._slow_down(taken, share, now_s)
@@ -198,30 +204,3 @@ class _Cut(NamedTuple):
         plateaus = (now_s - self.at_s) / PLATEAU_S - 1.0
         depth = self.fine - self.low if plateaus < 0.0 else self.fine * CREEP
         return self.fine + depth * plateaus**3
-
-
-class _Trial(NamedTuple):
-    """A cut that has yet to show that it helps."""
-
-    before: _Cut | None
-    refused: float
-    """The share before it."""
-    cure: float
-    """The share that would just be a cure."""
-    enough: int = MEASURED_ANSWERS
-
-    def helped(self, share: float, answers: int) -> bool | None:
-        """Tell whether the cut helps; None while *share* of so many *answers* cannot tell."""
-        spread = SURE * sqrt(max(share, 1.0 / answers) * (1.0 - share) / answers)
-        if share + spread < self.cure:
-            return True
-        if share - spread > max(self.refused, self.cure):
-            return True  # it has become worse: that is another throttle, and no chance
-        return False if share - spread > self.cure or answers >= TRIAL_MAX else None
-
-
-def _halfway(usual: float, share: float) -> float:
-    """Return the share whose odds lie so far down as is a cure, between *usual* and *share*."""
-    low, high = usual / (1.0 - usual), share / max(1.0 - share, 1e-9)
-    odds = low + (high - low) * CURED
-    return odds / (1.0 + odds)

@@ -18,10 +18,11 @@ them failing at random, that is one good call in two days.
 
 from __future__ import annotations
 
-from math import log, sqrt
+from math import log
 from typing import TYPE_CHECKING, NamedTuple
 
 from consumer.seg.answers import THROTTLED, TOO_MANY_REQUESTS
+from consumer.seg.trial import Usual
 
 if TYPE_CHECKING:
     from consumer.seg.answers import Answer
@@ -36,12 +37,6 @@ SLICE_CALLS = 50
 SLICE_MAX_S = 60.0
 FAIR_CALLS = 10
 """So many calls that were taken are taken for granted: the first failure of a run is no weather."""
-TOLERANCE = 0.02
-"""So much more than the usual share of trouble is no trouble."""
-DEVIATIONS = 4.0
-"""What lies so many standard deviations above the usual share is no chance."""
-FORGET = 0.05
-"""How fast a usual share comes down when there is less."""
 TROUBLE_MAX = 0.7
 """A Seg that fails more is as good as away: then one request at a time is the gentle way."""
 
@@ -55,37 +50,6 @@ class Mark(NamedTuple):
     """The answer blamed our setting."""
     troubled: int
     """Seg throttled them, failed them, or left them without an answer."""
-
-
-class Usual:
-    """A share of trouble that strikes whatever we do: fewer requests did not cure it."""
-
-    def __init__(self) -> None:
-        self.share = 0.0
-        self._answers = 0  # that it was found in
-
-    def exceeded_by(self, share: float, answers: int) -> bool:
-        """Tell whether *share* of so many *answers* is more than the usual, and no chance."""
-        if share <= self.share + TOLERANCE:
-            return False
-        return share > self.share + TOLERANCE + self._chance(answers)
-
-    def learn(self, share: float, answers: int) -> None:
-        """Take *share* for usual: slowing down has not cured it."""
-        self.share, self._answers = share, answers
-
-    def less(self, share: float, answers: int) -> None:
-        """Come down where it is *share* now: at once where that is no chance, else slowly."""
-        if share < self.share - self._chance(answers):
-            self.learn(share, answers)
-        elif share < self.share:
-            self.share += (share - self.share) * FORGET
-
-    def _chance(self, answers: int) -> float:
-        spread = (
-            self.share * (1.0 - self.share) * (1.0 / answers + 1.0 / max(answers, self._answers))
-        )
-        return DEVIATIONS * sqrt(spread)
 
 
 class Weather:

@@ -21,7 +21,7 @@ from consumer.flow.settings_guard import KEPT, KEPT_BYTES
 from consumer.seg.breaker import BreakerState
 from consumer.seg.outbox import Batching
 from consumer.seg.rate import Rate
-from consumer.seg.weather import Usual
+from consumer.seg.trial import Usual
 from tests.fakes import P0, P1, a_record, an_answer, take_all
 from tests.member import POISON, PROBE_S, UNSET, Member, Setup, group, ids_in, page
 

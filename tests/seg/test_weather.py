@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from consumer.seg.answers import Answer
-from consumer.seg.weather import BOUND, FAIR_CALLS, SLICE_MAX_S, TROUBLE_MAX, Usual, Weather
+from consumer.seg.weather import BOUND, FAIR_CALLS, SLICE_MAX_S, TROUBLE_MAX, Weather
 from tests.seg.support import chance
 
 FAILED = Answer(500, "", None, 0.1)
@@ -127,36 +127,3 @@ class TestWindow:
 
         assert weather.trouble == 0.0
         assert weather.mark() == mark
-
-
-class TestUsual:
-    """A share of trouble that fewer requests did not cure."""
-
-    def test_nothing_is_usual_at_first(self) -> None:
-        """At first little is tolerated."""
-        assert Usual().exceeded_by(0.1, 50)
-        assert not Usual().exceeded_by(0.01, 50)
-
-    def test_learnt(self) -> None:
-        """What was learnt is no trouble any more, and chance adds to it; much more is."""
-        usual = Usual()
-        usual.learn(0.3, 400)
-
-        assert not usual.exceeded_by(0.4, 100)
-        assert usual.exceeded_by(0.7, 100)
-
-    def test_slowly_less(self) -> None:
-        """It comes down slowly where there is a little less."""
-        usual = Usual()
-        usual.learn(0.3, 400)
-        usual.less(0.25, 50)
-
-        assert 0.29 < usual.share < 0.3
-
-    def test_gone(self) -> None:
-        """Where there is none any more that is no chance, and it is forgotten at once."""
-        usual = Usual()
-        usual.learn(0.3, 400)
-        usual.less(0.0, 100)
-
-        assert usual.share == 0.0
