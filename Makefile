@@ -9,7 +9,7 @@ COMPILED := .cache/compiled
 BEST = PYTHONSAFEPATH=1 PYTHONPATH="$$($(BIN)/python requirements/compiled.py $(COMPILED) --where):$(CURDIR)"
 
 .PHONY: ready help setup compiled demo test test-fast test-compiled test-pythons lint bench bench-memory \
-	soak kafka-up kafka-down chart-tools chart-test image-test cluster-test weather pictures dashboards docs \
+	soak kafka-up kafka-down chart-tools chart-test image-test cluster-test weather storms pictures dashboards docs \
 	format lock clean
 
 ready:
@@ -77,6 +77,9 @@ cluster-test: ready ## Walk a release's life on a cluster: KUBECONFIG's, or one 
 
 weather: ready ## Simulate hours of a Seg that fails, into docs/weather.md (half an hour).
 	@$(BIN)/python -m tests.seg.grid
+
+storms: ready ## Run the program at a Seg that fails, into docs/weather.md (a quarter of an hour).
+	@$(BIN)/python -m tests.seg.storms
 
 pictures: chart-tools ## Make the pictures of the docs out of a real outage, under Prometheus (five minutes).
 	@$(BIN)/python -m tests.pictures

@@ -80,15 +80,20 @@ def table(minutes: float) -> str:
     return "\n".join(lines)
 
 
+def replaced(page: str, begin: str, end: str, made: str) -> str:
+    """Return *page* with what stands between *begin* and *end* made anew."""
+    before, _, rest = page.partition(begin)
+    _, _, after = rest.partition(end)
+    return f"{before}{begin}\n{made}\n{end}{after}"
+
+
 def main() -> None:
     """Write the table into its page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=60.0, help="simulated, for each cell")
     grid = table(parser.parse_args().minutes)
     page = PAGE.read_text(encoding="utf-8")
-    before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    PAGE.write_text(f"{before}{BEGIN}\n{grid}\n{END}{after}", encoding="utf-8")
+    PAGE.write_text(replaced(page, BEGIN, END, grid), encoding="utf-8")
 
 
 if __name__ == "__main__":
