@@ -16,8 +16,10 @@ inference: a receiver that takes no more than three calls an array, or so many b
 arrays in which nobody is guilty. Each guilty call among m costs at most log2 m halvings (rounded
 up), one request of its own and one for what stood behind it.
 
-A call that fails although nobody else can be asked (one lane, nothing beside it) is proved: the
-call behind it joins the batch and goes next. If Seg takes that one, the first was at fault.
+A call that fails although nobody else can be asked (one lane, nothing beside it) is proved: after
+each of its failures one of the calls behind it goes ahead. If Seg takes those again and again, the
+first is at fault, and they are delivered. If Seg takes the first after all, they follow it once
+more: Seg is left with their order.
 """
 
 from __future__ import annotations
@@ -35,9 +37,23 @@ if TYPE_CHECKING:
 class Row:
     """The failures in a row of one request: they speak of its calls, and of no others."""
 
-    __slots__ = ("answer", "chance", "failures", "lone", "mark", "refused", "unproved")
+    __slots__ = (
+        "ahead",
+        "answer",
+        "asked",
+        "chance",
+        "failures",
+        "lone",
+        "mark",
+        "refused",
+        "unproved",
+    )
 
     def __init__(self) -> None:
+        self.ahead: set[Task] = set()
+        """The calls behind that Seg has taken before this one."""
+        self.asked: set[Task] = set()
+        """Those that were tried, taken or not, since all of them were."""
         self.failures = 0
         self.unproved = 0
         """How many of them may be the call's own, since it was last put to the proof."""
@@ -59,6 +75,7 @@ class Batch:
     __slots__ = (
         "_end",
         "_guilty_before",
+        "_most",
         "_start",
         "_tasks",
         "attempts",
@@ -73,6 +90,7 @@ class Batch:
         self._tasks = tasks
         self._start = 0  # everything before it is settled
         self._end = len(tasks)  # the request is tasks[start:end]
+        self._most = len(tasks)  # so many go in one request
         self._guilty_before: int | None = None  # a guilty call is in tasks[start:guilty_before]
         self.calls = tasks
         """The calls of the request that is due or under way."""
@@ -85,7 +103,7 @@ class Batch:
         self.row: Row | None = None
         """What speaks against the calls of the request; None where nothing has failed."""
         self.proving = False
-        """The request is of the call *behind* the one that fails."""
+        """The request is of a call *behind* the one that fails."""
 
     @property
     def done(self) -> bool:
@@ -125,36 +143,63 @@ class Batch:
     def set_aside(self) -> Task:
         """Take out the first call, which is at fault."""
         guilty = self._tasks[self._start]
+        ahead = self.row.ahead if self.row is not None else set()
         self.failures = 0  # what stands behind it has failed for as long, though not alone
         self._guilty_before = None
         self._start += 1
         self._aim(len(self._tasks))
+        if ahead:
+            self.row = Row()
+            self.row.ahead |= ahead
         return guilty
 
+    def went_ahead(self) -> list[Task]:
+        """Take out the calls, now the first, that Seg has taken already."""
+        start, tasks = self._start, self._tasks
+        row = self.row
+        while row is not None and self._start < len(tasks) and tasks[self._start] in row.ahead:
+            self._start += 1
+        if self._start > start:
+            self._aim(len(tasks))
+            self.row = row
+        return tasks[start : self._start]
+
     @property
-    def behind(self) -> Task | None:
-        """The call behind the one that the request is of."""
-        return self._tasks[self._end] if self._end < len(self._tasks) else None
+    def last(self) -> Task:
+        """The last of its calls."""
+        return self._tasks[-1]
 
     def join(self, task: Task) -> None:
         """Let *task*, the next of its lane, come behind the others."""
         self._tasks = [*self._tasks, task]
 
-    def prove(self) -> None:
-        """Let the next request be of the call behind: does Seg take that one?"""
+    def behind(self, *, again: bool) -> Task | None:
+        """Return a call behind the one that fails that has not gone ahead of it yet.
+
+        *Again*: one that has may do; each in its turn.
+        """
+        row, behind = self.row, self._tasks[self._end :]
+        if row is None or not behind:
+            return None
+        for task in behind:
+            if task not in row.asked and (again or task not in row.ahead):
+                return task
+        if again:
+            row.asked.clear()
+        return behind[0] if again else None
+
+    def prove(self, task: Task) -> None:
+        """Let *task*, behind the one that fails, go next: does Seg take that one?"""
         self.proving = True
-        self.calls = self._tasks[self._end : self._end + 1]
+        self.calls = [task]
 
-    def unprove(self) -> None:
-        """Go back to the call that fails: Seg does not take the one behind it either."""
+    def unprove(self) -> Task:
+        """Go back to the call that fails; return the one that went ahead."""
+        (task,) = self.calls
         self.proving = False
+        self.attempts -= 1  # it was none of the one that fails
         self.calls = self._tasks[self._start : self._end]
-
-    def proved(self) -> Task:
-        """Return the call that failed: it is at fault. The request is of the one behind alone."""
-        guilty = self.set_aside()
-        self._aim(self._start + 1)
-        return guilty
+        return task
 
     def drop_closed(self) -> list[Task]:
         """Take out the calls whose partition went to another member: they are that one's now."""
@@ -172,8 +217,8 @@ class Batch:
         self._aim(self._start + max(1, (guilty_before - self._start) // 2))
 
     def _aim(self, end: int) -> None:
-        """Let the next request be of the calls up to *end*."""
-        self._end = end
+        """Let the next request be of the calls up to *end*, or of as many as may go in one."""
+        self._end = end = min(end, self._start + self._most)
         self.calls = self._tasks[self._start : end]
         self.proving = False
         self.row = None

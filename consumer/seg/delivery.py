@@ -134,12 +134,18 @@ class Delivery:
         if kind is AnswerClass.DELIVERED:
             self._answered.append((_DELIVERED, len(batch.calls), answer.seconds))
             self._well(batch, now_s)
+            if batch.proving:
+                self._do(batch, self._judge.proved(batch, now_s, taken=True), now_s)
+                return
             self._took(batch.settled(), now_s)
             self._go_on(batch)
             return
         self._answered.append(((kind, cause_of(answer)), len(batch.calls), answer.seconds))
         if kind in JUDGED:
             self._well(batch, now_s)
+            if batch.proving:
+                self._do(batch, self._judge.proved(batch, now_s, taken=False), now_s)
+                return
             self._do(batch, self._judge.judged(batch, kind, answer), now_s)
             return
         if batch.attempts == 1 and kind in REFUSALS:
@@ -158,13 +164,12 @@ class Delivery:
         if self.breaker.succeeded():
             self._judge.recover(now_s)
             self._dispatch.restart()
-        if batch.proving:
-            self._leave(self._judge.proved(batch), now_s)
 
     def _do(self, batch: Batch, verdict: Ignored | Dead | Again, now_s: float) -> None:
         """Do what the judge says."""
         if not isinstance(verdict, Again):
             self._leave(verdict, now_s)
+            self._took(batch.went_ahead(), now_s)
             self._go_on(batch)
         elif verdict.due_s is None:
             self._dispatch.outbox.go_on(batch)
@@ -188,6 +193,8 @@ class Delivery:
 
     def _took(self, tasks: list[Task], now_s: float) -> None:
         """Let the calls leave that Seg took; all that come one after the other leave together."""
+        if not tasks:
+            return
         if self._delivered is None:
             # It will grow, and the batch's own list must not.
             self._delivered = Delivered([*tasks])

@@ -5,7 +5,8 @@
                          - it was failed for longer than the budget
                          - it failed alone `max_attempts` times, in a row that is no bad luck in
                            Seg's present weather (`weather`)
-                         - nobody else could be asked, and Seg took the call behind it at once
+                         - nobody else could be asked, and between its failures Seg took the calls
+                           behind it
 
 An array is never judged: it is halved until one call stands alone.
 """
@@ -15,7 +16,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from consumer.core.errors import DeadLetterReason, IgnoredReason
-from consumer.seg.answers import THROTTLED, AnswerClass
+from consumer.seg.answers import TOO_MANY_REQUESTS, AnswerClass
 from consumer.seg.batch import Row
 from consumer.seg.breaker import OpenReason
 from consumer.seg.ports import Again, Dead, Ignored
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 HALVE_AFTER = 3
 HALVE_BOUND = 0.02
 """An array is halved after so many failures that are so improbable: nobody loses by it."""
+PROOF = 0.25
+"""How probable it is at most that one call fails and the next is taken, in whatever weather."""
 PATIENCE = 1e-4
 """A row that is more probable than this in the present weather makes no retry wait for longer."""
 
@@ -78,12 +81,20 @@ class Judge:
             return Ignored(guilty, IgnoredReason.UNSUPPORTED_BY_SEG)
         return _dead(guilty, DeadLetterReason.REJECTED_BY_SEG, answer, batch.attempts)
 
-    def proved(self, batch: Batch) -> Dead:
-        """Return the end of the call that fails: Seg has taken or judged the one behind it."""
+    def proved(self, batch: Batch, now_s: float, *, taken: bool) -> Dead | Again:
+        """Return what it means for the call that fails: Seg has *taken* or judged one behind it."""
         row = batch.row
         assert row is not None and row.answer is not None  # noqa: S101, PT018 - else nothing was to prove
-        reason, answer = _reason(row), row.answer
-        return _dead(batch.proved(), reason, answer, batch.attempts)
+        task = batch.unprove()
+        if taken:
+            row.ahead.add(task)
+        batch.failures = 0
+        row.lone += 1
+        row.chance *= PROOF
+        if self._is_alone_at_fault(row):
+            reason, answer = _reason(row), row.answer
+            return _dead(batch.set_aside(), reason, answer, batch.attempts)
+        return self._again(batch, row.answer, now_s)
 
     def failed(
         self, batch: Batch, kind: AnswerClass, answer: Answer, now_s: float, in_flight: int
@@ -99,13 +110,13 @@ class Judge:
             batch.failing_since_s = now_s
         if batch.proving:
             batch.unprove()
-            row.unproved = 0
             return self._again(batch, answer, now_s)
         self._count(row, answer, refused=refusal is not None)
         if self._is_at_fault(batch, row, now_s):
             reason = _reason(row)
             return _dead(batch.set_aside(), reason, answer, batch.attempts)
-        return self._closer(batch, row, now_s, in_flight) or self._again(batch, answer, now_s)
+        closer = self._closer(batch, row, answer, now_s, in_flight)
+        return closer or self._again(batch, answer, now_s)
 
     def _tell(
         self,
@@ -130,7 +141,7 @@ class Judge:
                 row.chance *= chance
         row.mark = self.weather.mark()
         row.failures += 1
-        row.unproved += _may_be_the_call(answer)
+        row.unproved += answer.status != TOO_MANY_REQUESTS
         row.answer = answer
         row.refused = refused
 
@@ -139,6 +150,9 @@ class Judge:
             return False
         if self._is_overdue(batch, now_s):
             return True
+        return self._is_alone_at_fault(row)
+
+    def _is_alone_at_fault(self, row: Row) -> bool:
         # The first failure of the row had nothing before it to be compared with.
         return row.lone + 1 >= self._policy.max_attempts and row.chance < BOUND
 
@@ -146,7 +160,9 @@ class Judge:
         since_s = batch.failing_since_s
         return since_s is not None and now_s - since_s >= self._policy.budget_s
 
-    def _closer(self, batch: Batch, row: Row, now_s: float, in_flight: int) -> Again | None:
+    def _closer(
+        self, batch: Batch, row: Row, answer: Answer, now_s: float, in_flight: int
+    ) -> Again | None:
         """Halve an array, or put a call to the proof that nobody else can be compared with."""
         alone = not in_flight and not self._outbox.has_others
         if len(batch.calls) > 1:
@@ -154,12 +170,17 @@ class Judge:
             if (row.failures >= HALVE_AFTER and improbable) or self._is_overdue(batch, now_s):
                 batch.rejected()
             return None
-        if not alone or row.answer is None or not _may_be_the_call(row.answer):
+        if answer.status == TOO_MANY_REQUESTS or (self.weather.takes and not alone):
+            return None  # a throttle; or there are others to compare it with
+        enough = row.unproved >= max(self._policy.max_attempts, self.weather.row(BOUND))
+        if not enough and row.chance == 1.0:
             return None
-        enough = max(self._policy.max_attempts, self.weather.row(BOUND))
-        if row.unproved < enough or not self._outbox.company(batch):
+        task = self._outbox.company(batch, again=enough)
+        if task is None:
             return None
-        batch.prove()
+        row.asked.add(task)
+        row.unproved = 0
+        batch.prove(task)
         self._breaker.prove(now_s)
         return Again(None)
 
@@ -167,14 +188,6 @@ class Judge:
         """Let it wait: for longer with each failure that the weather does not explain."""
         failures = max(1, batch.failures + 1 - self.weather.row(PATIENCE))
         return Again(now_s + self._policy.wait_s(failures, answer.retry_after_s, self._random))
-
-
-def _may_be_the_call(answer: Answer) -> bool:
-    """Tell whether *answer* may be about one call where nobody else can be asked.
-
-    Throttles and silence are what an outage that ends in ragged steps looks like.
-    """
-    return answer.status is not None and answer.status not in THROTTLED
 
 
 def _reason(row: Row) -> DeadLetterReason:

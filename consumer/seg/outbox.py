@@ -19,7 +19,7 @@ from consumer.seg.batch import Batch
 if TYPE_CHECKING:
     from random import Random
 
-    from consumer.core.lanes import Lanes
+    from consumer.core.lanes import Lanes, Task
 
 
 class Batching(NamedTuple):
@@ -99,14 +99,17 @@ class Outbox:
         """Tell whether any call waits here or could be taken, but for the one just answered."""
         return bool(self._again or self._retries or self._lanes.ready_calls)
 
-    def company(self, batch: Batch) -> bool:
-        """See to it that a call stands behind the one that fails; tell whether there is any."""
-        if batch.behind is None:
-            task = self._lanes.take_behind(batch.calls[-1])
-            if task is None:
-                return False
+    def company(self, batch: Batch, *, again: bool) -> Task | None:
+        """Return a call behind the one that fails to go ahead of it, a new one if there is any.
+
+        Where there is none it is one that went ahead before, if it may go *again*.
+        """
+        task = batch.behind(again=False)
+        if task is None and (task := self._lanes.take_behind(batch.last)) is not None:
             batch.join(task)
-        return True
+        if task is None and again:
+            task = batch.behind(again=True)
+        return task
 
     def _next_retry(self) -> Batch:
         retries = self._retries

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from consumer.core.model import DeadLetter, Partition, Pause, Record
     from tests.model.member import Member
     from tests.model.script import AnswerKind, CommitKind
-    from tests.model.truth import Epoch
+    from tests.model.truth import Epoch, Taste
     from tests.model.world import World
 
 
@@ -194,6 +194,15 @@ class ModelSource:
         self._member.rebalance.lost([self.tenures.pop(it) for it in sorted(partitions)])
 
 
+_STATUSES: tuple[tuple[Taste, int | None], ...] = (
+    ("hangs", None),
+    ("breaks", 500),
+    ("blocked", 403),
+    ("rejects", 400),
+    ("unsupported", 501),
+)
+
+
 class ModelSeg:
     """The member's side of Seg: requests out, answers in."""
 
@@ -238,7 +247,10 @@ class ModelSeg:
         for other in self.under_way:
             others = zip(other.places, other.epochs, strict=True)
             assert lanes.isdisjoint((truth.lane(place), epoch) for place, epoch in others), "lanes"
-        self.under_way.append(Request(token, places, epochs, self._world.clock.now_s))
+        if token.proving:
+            truth.overtaken.add(_place(token._tasks[token._start].record))
+        now_s = self._world.clock.now_s
+        self.under_way.append(Request(token, places, epochs, now_s, token.proving))
         self._member.passes("sent")
 
     def poll(self, timeout_s: float) -> list[tuple[object, Answer]]:
@@ -271,10 +283,8 @@ class ModelSeg:
             kind = "late"
         status, taken = self._verdict(request.places, kind)
         if taken:
-            if isinstance(request.token, Batch) and request.token.proving:
-                self._set_aside(request.token)
             truth.takes(request.places)
-        if status is None:
+        if status is None or request.proves:
             truth.unclear.update(request.places)
             if kind == "late":
                 world.adrift.append(request)
@@ -285,16 +295,12 @@ class ModelSeg:
             self._note_alone(request.places[0], status)
         return Answer(status, "", 2.0 if status == 429 else None, seconds)
 
-    def _set_aside(self, batch: Batch) -> None:
-        """Note that the call before the one that Seg takes has left the order of its lane."""
-        self._world.truth.set_aside.add(_place(batch._tasks[batch._start].record))
-
     def _note_alone(self, place: Place, status: int | None) -> None:
         """Note what an answer to one call says of that call."""
         truth = self._world.truth
         if status in {400, 501}:
             truth.set_aside.add(place)
-        if status in {400, 401, 404}:
+        if status in {400, 401, 403, 404}:
             truth.refused.add(place)
         elif status == 501:
             truth.end(place, "unsupported")
@@ -304,17 +310,20 @@ class ModelSeg:
     def _verdict(self, places: tuple[Place, ...], kind: AnswerKind) -> tuple[int | None, bool]:
         """Return the status and whether Seg takes the calls; an array is taken whole or not."""
         tastes = {self._world.truth.facts[place].taste for place in places}
-        fair: int = 200
-        for taste, status in (("breaks", 500), ("rejects", 400), ("unsupported", 501)):
+        fair: int | None = 200
+        for taste, status in _STATUSES:
             if taste in tastes:
                 fair = status
                 break
+        if kind == "uneven":
+            self._world.sick = not self._world.sick
+            kind = "away" if self._world.sick else "takes"
         if kind == "takes":
             return fair, fair == 200
         if kind == "ambiguous":
             return None, fair == 200
         statuses: dict[AnswerKind, int | None] = {
-            "throttled": 429, "error": 500, "reset": None, "late": None, "rejects": 400,
+            "throttled": 429, "error": 500, "away": 503, "reset": None, "late": None, "rejects": 400,
             "unauthorised": 401, "misrouted": 404,
         }  # fmt: skip
         return statuses[kind], False

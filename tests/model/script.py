@@ -17,6 +17,8 @@ AnswerKind: TypeAlias = Literal[
     "takes",  # as the call deserves: 200, 400, 501, or 500 if it breaks Seg
     "throttled",  # 429 with Retry-After
     "error",  # 500
+    "away",  # 503
+    "uneven",  # one of two backends is away, the other takes
     "reset",  # no answer, not taken
     "ambiguous",  # no answer, but taken
     "late",  # no answer now, and Seg may take it at any later time
@@ -52,6 +54,8 @@ class Request(NamedTuple):
     places: tuple[Place, ...]
     epochs: tuple[Epoch, ...]
     sent_s: float
+    proves: bool
+    """It went ahead of a call that fails."""
 
 
 class Config(NamedTuple):

@@ -8,7 +8,8 @@ at the very event that could break it, so a failure points at its cause.
     lost    a commit calls finished only what has ended                   1
     owner   a commit speaks of partitions that its member owns            1
     back    a commit never forgets what an older one called finished      3
-    order   first acceptances of one lane are in the order of offsets     2
+    order   first acceptances of one lane are in the order of offsets;    2
+            what went ahead of a call under proof follows it once more
     lanes   one request at a time holds calls of a lane, in their order   2
     double  a call is sent again only if its fate was unknown here        3
     key     the same call, or the same array, has the same key            3
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
     from consumer.core.ledger import Checkpoint
 
 Kind: TypeAlias = Literal["good", "ignored", "tombstone", "poison", "misplaced"]
-Taste: TypeAlias = Literal["takes", "rejects", "unsupported", "breaks"]
+Taste: TypeAlias = Literal["takes", "rejects", "unsupported", "breaks", "hangs", "blocked"]
+"""`hangs`: no answer ever comes; `blocked`: a firewall refuses it, whatever the key."""
 Ordering: TypeAlias = Literal["key", "user", "partition"]
 
 
@@ -81,11 +83,15 @@ class Truth:
         self.set_aside: set[Place] = set()
         """Calls that were refused for good once: they have left the order of their lane."""
         self.refused: set[Place] = set()
-        """Calls that Seg refused (400, 401, 404), each alone in its request."""
+        """Calls that Seg refused (400, 401, 403, 404), each alone in its request."""
         self.failed: set[Place] = set()
         """Calls that failed, each alone in its request."""
         self.unclear: set[Place] = set()
         """Calls that Seg may have taken although the answer said nothing of the kind."""
+        self.overtaken: set[Place] = set()
+        """Calls under proof: others of their lane went ahead of them."""
+        self.owed: set[Place] = set()
+        """Calls that went ahead of one that was taken after all: they must follow it."""
         self.sent_in: dict[Place, set[Epoch]] = {}
         self.taken: dict[Place, int] = {}
         """How often Seg took each call."""
@@ -138,9 +144,17 @@ class Truth:
             self.taken[place] = self.taken.get(place, 0) + 1
             lane = self.lane(place)
             highest = self._highest.get(lane, -1)
+            self.owed.discard(place)
             if self.taken[place] == 1 and place not in self.set_aside:
-                assert highest < place.offset, f"order: {place} was taken after offset {highest}"
-                self._highest[lane] = place.offset
+                if place in self.overtaken:
+                    self.owed |= {
+                        it
+                        for it in self.taken
+                        if it.offset > place.offset and self.lane(it) == lane
+                    }
+                else:
+                    assert highest < place.offset, f"order: {place} was taken after {highest}"
+                self._highest[lane] = max(highest, place.offset)
             self.end(place, "seg")
 
     def buries(self, place: Place, reason: DeadLetterReason, *, settings_right: bool) -> None:

@@ -34,6 +34,8 @@ class World:
         self.members: list[Member] = []
         self.answers: deque[AnswerKind] = deque()
         self.mood: AnswerKind = "takes"
+        self.sick = False
+        """Which of two backends answered last, in uneven weather."""
         self.commits: deque[CommitKind] = deque()
         self.registry_up = True
         self.dead_letters_up = True

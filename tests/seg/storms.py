@@ -4,7 +4,7 @@
     python -m tests.seg.storms --minutes 1
 
 Each program has a group of its own on one topic of the embedded broker, and a sandbox of its own that
-takes a call in 100 ms and fails a share at once, four requests at a time. Half of what gets no answer
+takes a call in 250 ms and fails a share at once, four requests at a time. Half of what gets no answer
 was taken. It counts from the first call that is taken: the start is in it.
 """
 
@@ -29,7 +29,7 @@ from tests.seg.grid import PAGE, SHARES, STATUSES, replaced
 TOPIC = "storms"
 PARTITIONS = 12
 USERS = 500
-LATENCY_S = 0.1
+LATENCY_S = 0.25
 IN_FLIGHT = 4
 CALLS_S_MAX = 1.2 * IN_FLIGHT / LATENCY_S
 BEGIN, END = "<!-- storms: made by `make storms` -->", "<!-- end of storms -->"

@@ -18,6 +18,7 @@ from tests.seg.support import POLICY, Bench, FakeClock, Scripted, a_tenure, chan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from random import Random
 
     from consumer.core.lanes import Task
     from consumer.core.model import Tenure
@@ -270,13 +271,26 @@ def busy(parts: Bench, seconds: float, *, every_s: float, lane: str | None = Non
         parts.step(min(every_s, 1.0))
 
 
+def run_for(parts: Bench, seconds: float) -> None:
+    """Let *seconds* pass."""
+    until_s = parts.clock.now_s + seconds
+    while parts.clock.now_s < until_s:
+        parts.step(min(1.0, until_s - parts.clock.now_s))
+
+
+def doubles(parts: Bench, *, but: int) -> int:
+    """Return how many calls were sent more than once, *but* one."""
+    calls = [offset for offsets in sent(parts) if but not in offsets for offset in offsets]
+    return len(calls) - len({*calls})
+
+
 class TestOneLane:
     """Nobody else can be asked: one lane, and a call at its head that fails."""
 
-    @pytest.mark.parametrize("status", [500, 403, 404])
+    @pytest.mark.parametrize("status", [500, 503, None, 403, 404])
     @pytest.mark.parametrize("batching", [None, BATCHING])
-    def test_poison(self, status: int, batching: Batching | None) -> None:
-        """After `max_attempts` the call behind it shows that Seg is well; then it is dead."""
+    def test_poison(self, batching: Batching | None, status: int | None) -> None:
+        """After `max_attempts` calls behind it go ahead; Seg takes them, so it is dead."""
         parts = bench(
             lambda calls, _now_s: an_answer(status if 3 in calls else 200), batching=batching
         )
@@ -288,6 +302,78 @@ class TestOneLane:
         assert dead.attempts >= POLICY.max_attempts
         assert order == sorted(order)
         assert len(order) > 100
+        assert doubles(parts, but=3) == 0
+
+    @pytest.mark.parametrize("status", [500, None, 404])
+    @pytest.mark.parametrize("batching", [None, BATCHING])
+    def test_poisons_in_a_row(self, batching: Batching | None, status: int | None) -> None:
+        """Where the call behind fails, too, it is the turn of the one behind that."""
+        poison = {3, 4, 5}
+        parts = bench(
+            lambda calls, _now_s: an_answer(status if poison & {*calls} else 200),
+            batching=batching,
+        )
+        busy(parts, HOUR_S, every_s=10.0, lane="all")
+
+        order = offsets_of(parts.settled)
+        assert offsets_of(dead_of(parts.settled)) == sorted(poison)
+        assert order == sorted(order)
+        assert len(order) > 340
+
+    @pytest.mark.parametrize("poison", [{0}, {0, 1}])
+    @pytest.mark.parametrize("status", [500, 403])
+    def test_no_more_behind_it(self, status: int, poison: set[int]) -> None:
+        """Where no more calls come the same go ahead again, in their turn: it takes longer."""
+        parts = bench(lambda calls, _now_s: an_answer(status if poison & {*calls} else 200))
+        for _ in range(3):
+            parts.put("all")
+        run(parts, lambda: len(ends(parts.settled)) >= 2, within_s=4 * HOUR_S)
+
+        assert offsets_of(dead_of(parts.settled))[0] == 0
+        assert offsets_of(parts.settled)[:2] == [0, 1]
+
+    def test_two_lanes(self) -> None:
+        """Two lanes that both have a poisonous call at their head do not wait for each other."""
+        parts = bench(lambda calls, _now_s: an_answer(500 if {0, 1} & {*calls} else 200))
+        lanes = iter("ab" * 1_000)
+        for _ in range(200):
+            parts.put(next(lanes)), parts.put(next(lanes))
+            run_for(parts, 10.0)
+
+        assert offsets_of(dead_of(parts.settled)) in ([0, 1], [1, 0])
+        assert len(ends(parts.settled)) > 390
+
+    def test_taken_after_all(self) -> None:
+        """If Seg takes the first in the end, those that went ahead follow it once more."""
+        tries = iter(range(1_000))
+        parts = bench(
+            lambda calls, _now_s: an_answer(500 if calls == [0] and next(tries) < 14 else 200)
+        )
+        busy(parts, 1_200.0, every_s=20.0, lane="all")
+
+        ahead = sent(parts).index([1])
+        last = len(sent(parts)) - 1 - sent(parts)[::-1].index([0])
+        assert dead_of(parts.settled) == []
+        assert ahead < last
+        assert [calls for calls in sent(parts)[last:] if calls[0] < 5] == [[0], [1], [2], [3], [4]]
+        assert offsets_of(parts.settled) == [*range(len(ends(parts.settled)))]
+
+    @pytest.mark.parametrize("status", [500, 503, None])
+    def test_outage_ends_in_ragged_steps(self, status: int | None) -> None:
+        """An outage that ends slowly costs nobody its delivery."""
+        for seed in range(20):
+            dice = chance(seed)
+
+            def seg(_calls: list[int], now_s: float, dice: Random = dice) -> Answer:
+                share = 1.0 - (now_s - 1_600.0) / 120.0
+                return an_answer(status if dice.random() < share else 200)
+
+            parts = bench(seg)
+            busy(parts, 1_500.0, every_s=10.0, lane="all")
+            order = offsets_of(parts.settled)
+
+            assert dead_of(parts.settled) == []
+            assert order == [*range(len(order))]
 
     @pytest.mark.parametrize("status", [500, 503, None, 401, 404])
     @pytest.mark.parametrize("batching", [None, BATCHING])
@@ -304,10 +390,9 @@ class TestOneLane:
         assert order == [*range(len(order))]
         assert len(order) >= 118
 
-    @pytest.mark.parametrize("status", [429, 503, None])
-    def test_throttle_of_one(self, status: int | None) -> None:
-        """Throttles and silence are never put to the proof: they are how an outage ends, too."""
-        parts = bench(lambda calls, _now_s: an_answer(status if 3 in calls else 200))
+    def test_throttle_of_one(self) -> None:
+        """A 429 is never held against a call, whoever else is taken."""
+        parts = bench(lambda calls, _now_s: an_answer(429 if 3 in calls else 200))
         busy(parts, HOUR_S, every_s=60.0, lane="all")
 
         assert offsets_of(parts.settled) == [0, 1, 2]
