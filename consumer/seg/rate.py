@@ -29,15 +29,15 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
+from consumer.seg.trial import TRIAL_ANSWERS
+
 if TYPE_CHECKING:
     from consumer.seg.trial import Trial, Usual
 
 MEASURED_S = 1.0
-MEASURED_ANSWERS = 50
-"""A rate is judged after so long and so many answers; where it is clear, after `CLEAR_REFUSALS`."""
+"""A rate is judged after so long; where it is clear, after `CLEAR_REFUSALS`."""
 CLEAR_REFUSALS = 10
-CLEAR = 0.2
-"""So many refusals, so much more than usual: no need to wait any longer."""
+"""So many refusals, and more than usual: no need to wait any longer."""
 CLEAR_LATENCIES = 5
 """But so many answers' time at least before the first cut: refusals come faster than answers do."""
 VOID = 0.5
@@ -118,7 +118,7 @@ class Rate:
             self._taken += 1
             self._taken_at_s = now_s
             self._took_s = seconds
-        enough = MEASURED_ANSWERS if self._trial is None else self._trial.enough
+        enough = TRIAL_ANSWERS if self._trial is None else self._trial.enough
         if self._taken + self._refused >= enough and now_s - self._since_s >= MEASURED_S:
             self._judge(now_s, self._since_s)
 
@@ -127,7 +127,7 @@ class Rate:
         if self._trial is not None or self._refused < CLEAR_REFUSALS:
             return False
         long_enough = self._cut is not None or age_s >= CLEAR_LATENCIES * self._took_s
-        return long_enough and self._exceeds(CLEAR)
+        return long_enough and self._exceeds()
 
     def _begin(self, now_s: float, seconds: float) -> None:
         # An answer to what was sent before a cut tells nothing about the rate after it.
@@ -139,9 +139,9 @@ class Rate:
         self._taken = 0
         self._refused = 0
 
-    def _exceeds(self, margin: float = 0.0) -> bool:
+    def _exceeds(self) -> bool:
         answers = self._taken + self._refused
-        return self._usual.exceeded_by(self._refused / answers - margin, answers)
+        return self._usual.exceeded_by(self._refused / answers, answers)
 
     def _judge(self, now_s: float, since_s: float) -> None:
         answers = self._taken + self._refused

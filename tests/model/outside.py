@@ -312,7 +312,7 @@ class ModelSeg:
         tastes = {self._world.truth.facts[place].taste for place in places}
         fair: int | None = 200
         for taste, status in _STATUSES:
-            if taste in tastes:
+            if taste in tastes and (taste != "blocked" or self._world.firewall):
                 fair = status
                 break
         if kind == "uneven":

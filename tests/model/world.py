@@ -34,6 +34,8 @@ class World:
         self.members: list[Member] = []
         self.answers: deque[AnswerKind] = deque()
         self.mood: AnswerKind = "takes"
+        self.firewall = True
+        """Whether calls are refused for what is in them."""
         self.sick = False
         """Which of two backends answered last, in uneven weather."""
         self.commits: deque[CommitKind] = deque()
@@ -97,7 +99,8 @@ class World:
         """Let Seg take what nobody waits for."""
         adrift, self.adrift = self.adrift, []
         for request in adrift:
-            if all(self.truth.facts[place].taste == "takes" for place in request.places):
+            tastes = {self.truth.facts[place].taste for place in request.places}
+            if tastes == {"takes"}:
                 self.truth.unclear.update(request.places)
                 self.truth.takes(request.places)
 
