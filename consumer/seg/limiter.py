@@ -89,6 +89,7 @@ class Concurrency:
         elif not self._is_slow(seconds):
             self._limit = min(self._limit + 1.0, self._ceiling)
             self.limit = int(self._limit)
+            self._doubling = self._limit < self._ceiling
 
     def _is_slow(self, seconds: float) -> bool:
         best_s = self._best_s or seconds

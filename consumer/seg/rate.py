@@ -11,9 +11,8 @@ after three minutes without a cut the throttle is gone.
     cut to      |____-`
                 +--------------------------------- time since the cut
 
-Each cut is on trial: where it does not halve the odds to be refused, beyond the usual, it is undone
-and that share is usual from then on. So refusals that strike at random cost one trial and no more,
-whatever their share.
+Each cut is on trial (`trial`): where it does not help it is undone. So refusals that strike at
+random cost one trial and no more, whatever their share.
 
 Until the first cut requests go in bunches, and Seg may refuse bunches at any rate. So after the
 first the rate is found by growing step by step, evenly spaced, until it is refused again.

@@ -323,8 +323,8 @@ class ModelSeg:
         if kind == "ambiguous":
             return None, fair == 200
         statuses: dict[AnswerKind, int | None] = {
-            "throttled": 429, "error": 500, "away": 503, "reset": None, "late": None, "rejects": 400,
-            "unauthorised": 401, "misrouted": 404,
+            "throttled": 429, "error": 500, "away": 503, "reset": None, "late": None,
+            "rejects": 400, "unauthorised": 401, "misrouted": 404,
         }  # fmt: skip
         return statuses[kind], False
 

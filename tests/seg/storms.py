@@ -3,9 +3,9 @@
     make storms                 the table of `docs/weather.md`, made anew (a quarter of an hour)
     python -m tests.seg.storms --minutes 1
 
-Each program has a group of its own on one topic of the embedded broker, and a sandbox of its own that
-takes a call in 250 ms and fails a share at once, four requests at a time. Half of what gets no answer
-was taken. It counts from the first call that is taken: the start is in it.
+Each program has a group of its own on one topic of the embedded broker, and a sandbox of its own:
+that takes a call in 250 ms and fails a share at once, four requests at a time. Half of what gets no
+answer was taken. It counts from the first call that is taken: the start is in it.
 """
 
 from __future__ import annotations
@@ -51,7 +51,9 @@ class Cell:
     def __init__(self, broker: Embedded, share: float, status: int | None, folder: Path) -> None:
         faults = (*_faults(share, status), Fault(delay_s=LATENCY_S))
         seed = round(100 * share) + (status or 0)
-        self.sandbox = Sandbox.start(Options(website_id=WEBSITE_ID, faults=faults, seed=seed, keep=1))
+        self.sandbox = Sandbox.start(
+            Options(website_id=WEBSITE_ID, faults=faults, seed=seed, keep=1)
+        )
         name = f"{status}-{share}"
         variables = {
             "SEG_KAFKA__GROUP_ID": name,
