@@ -26,6 +26,9 @@ COMMANDS = (
     "top", "alive", "completion",
 )  # fmt: skip
 
+OF_ALL = frozenset({"--config", "--secrets"})
+"""Options of every command, which stand before its name."""
+
 
 class Commands(click.Group):
     """Finds a command in its module, `consumer.commands.<name>`."""
@@ -46,6 +49,12 @@ class Commands(click.Group):
         """Run the command; an error of ours becomes its text and an exit code, never a stack."""
         try:
             return super().invoke(ctx)
+        except click.NoSuchOption as error:
+            name = error.option_name
+            if name not in OF_ALL:
+                raise
+            text = f"{name} goes before the command: {ctx.info_name} {name} ..."
+            raise click.UsageError(f"{text} {ctx.invoked_subcommand}", error.ctx) from None
         except SettingsError as error:
             _fail(error.problems, 2)
         except ConsumerError as error:

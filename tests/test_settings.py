@@ -186,9 +186,9 @@ class TestProblems:
                 "SEG_DELIVERY__RETRY_MAX_S: expected at least "
                 "SEG_DELIVERY__RETRY_BASE_S (500), got 300"
             ),
-            "SEG_HTTP__PORT: expected a whole number from 0 to 65535, got 70000",
-            "SEG_LGO: no such setting",
-            "SEG_LOG__LEVEL: expected one of debug, info, warning, error, got a list",
+            f"{yaml}: SEG_HTTP__PORT: expected a whole number from 0 to 65535, got 70000",
+            f"{yaml}: SEG_LGO: no such setting",
+            f"{yaml}: SEG_LOG__LEVEL: expected one of debug, info, warning, error, got a list",
             "SEG_TRANSLATION__V2_NAMES: expected true or false, got 'maybe'",
         } == set(
             problems_in(
@@ -226,10 +226,36 @@ class TestProblems:
 
         assert problems_in(yaml) == (
             (
-                "SEG_DELIVERY__MAX_INFLIGHT: no such setting; "
+                f"{yaml}: SEG_DELIVERY__MAX_INFLIGHT: no such setting; "
                 "did you mean SEG_DELIVERY__MAX_IN_FLIGHT?"
             ),
         )
+
+    def test_a_wrong_secret_names_its_folder(self, tmp_path: Path) -> None:
+        """And not its value; what is not set comes from nowhere."""
+        (tmp_path / "SEG_DELIVERY__WEBSITE_ID").write_text("hunter2")
+        env = {"SEG_KAFKA__TOPICS": "events"}
+
+        with pytest.raises(SettingsError) as error:
+            load(env=env, secrets_dir=tmp_path)
+
+        unset, wrong = error.value.problems
+        assert unset.startswith("SEG_KAFKA__BOOTSTRAP_SERVERS: ")
+        assert wrong.startswith(f"{tmp_path}: SEG_DELIVERY__WEBSITE_ID: expected a UUID")
+        assert wrong.endswith(", got ***")
+
+    @pytest.mark.parametrize("servers", ["a:1", "SSL://a:1", "sasl_ssl://a, plaintext://[::1]:1"])
+    def test_brokers_as_kafka_writes_them(self, servers: str) -> None:
+        """With the name of a protocol or without."""
+        assert settings(SEG_KAFKA__BOOTSTRAP_SERVERS=servers).kafka.bootstrap_servers == servers
+
+    @pytest.mark.parametrize("servers", ["http://a:1", "a:1,https://b:1", "kafka://a", "a:1/"])
+    def test_brokers_are_no_urls(self, servers: str) -> None:
+        """The client would say nothing but that there is no broker."""
+        [problem] = problems(SEG_KAFKA__BOOTSTRAP_SERVERS=servers)
+
+        assert problem.startswith("SEG_KAFKA__BOOTSTRAP_SERVERS: expected host:port, or several")
+        assert problem.endswith(f" got {servers!r}")
 
     def test_service_links(self) -> None:
         """The variables of a Kubernetes service that is called seg-consumer are none of ours."""

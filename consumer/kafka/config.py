@@ -33,14 +33,15 @@ LIBRARY_LOG.addHandler(logging.NullHandler())  # in a command without a log they
 
 
 def _by_facility(record: logging.LogRecord) -> bool:
-    """Let *record* be one of its facility, such as FAIL, and one level less serious.
+    """Let *record* be one of its facility, such as GETPID, and one level less serious.
 
-    A broker that restarts is a line for each connection that it refuses, every one an error. What
-    is an error to the program comes to `error_cb`.
+    A broker that restarts is a line for each connection that it refuses, every one an error. Such a
+    line, FAIL, is left out: what it says comes to `error_cb` as well.
     """
-    record.kind = record.getMessage().partition(" ")[0]
+    kind = record.getMessage().partition(" ")[0]
+    record.kind = kind
     record.levelno = max(record.levelno - 10, logging.DEBUG)
-    return True
+    return kind != "FAIL"
 
 
 LIBRARY_LOG.addFilter(_by_facility)

@@ -7,9 +7,11 @@ listens at the address.
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 from enum import StrEnum
+from functools import cache
 from math import inf
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -18,7 +20,7 @@ from confluent_kafka import KafkaError, KafkaException
 from consumer.core.errors import StartError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from confluent_kafka.admin import AdminClient, TopicMetadata
 
@@ -36,6 +38,12 @@ _ASK_MAX_S: Final = 4.0
 """Each request waits longer than the last, up to this: a slow broker answers late."""
 _LOOK_S: Final = 2.0
 _DEFAULT_PORT: Final = 9092
+_HTTP: Final = str(int.from_bytes(b"HTTP"))
+"""What librdkafka takes the first bytes of an HTTP answer for: the size of one of Kafka's."""
+_FAILED: Final = re.compile(
+    r"(?:Failed to resolve '(?P<name>[^']+)'|Connect to \S+?#(?P<address>\S+) failed):"
+    r" (?P<why>.+?)(?: \(after .*)?$"
+)
 
 
 class Stage(StrEnum):
@@ -70,26 +78,32 @@ def reach(
     *,
     timeout_s: float,
     clock: Clock,
+    tell: Callable[[Cause], None] = lambda _cause: None,
 ) -> Mapping[str, TopicMetadata]:
     """Return the topics that the principal may see.
 
-    *errors* is the list that the `error_cb` of *admin* appends to.
+    *errors* is the list that the `error_cb` of *admin* appends to. *tell* hears the cause as soon
+    as there is one, and each that follows.
 
     Raises:
         UnreachableError: none does within *timeout_s*, or none will ever let us in.
     """
     start_s = clock.monotonic_s()
     ask_s = _ASK_S
+    told = ""
     while True:
         try:
             return admin.list_topics(timeout=ask_s).topics
         except KafkaException:
             admin.poll(_ASK_S)
             waited_s = clock.monotonic_s() - start_s
-        if waited_s >= min(SURE_AFTER_S, timeout_s):
+        if errors or waited_s >= min(SURE_AFTER_S, timeout_s):
             cause = cause_of(errors, settings, waited_s)
             if waited_s >= min(cause.sure_after_s, timeout_s):
                 raise UnreachableError(cause.stage, cause.text)
+            if (said := re.sub(r"\d+", "", cause.text)) != told:
+                tell(cause)
+                told = said
         ask_s = min(2 * ask_s, _ASK_MAX_S, max(_ASK_S, start_s + timeout_s - clock.monotonic_s()))
 
 
@@ -99,7 +113,24 @@ def cause_of(errors: Sequence[KafkaError], settings: KafkaSettings, waited_s: fl
     for error, text in zip(errors, texts, strict=True):
         if error.code() == KafkaError._AUTHENTICATION:  # noqa: SLF001 - its public name
             return _login(text, settings)
+    if any(f"response size {_HTTP} " in text for text in texts):
+        return _web(settings)
+    if (cause := _of_tls(texts, settings)) is not None:
+        return cause
+    if any("ailed" in text for text in texts) or not _listens(settings):
+        return _away(settings, waited_s, texts)
+    if _is_web(settings):
+        return _web(settings)
+    # librdkafka reports each closed connection as a broker down, and silence not at all.
+    do, sure_after_s = ("hang up", HUNG_UP_S) if texts else ("keep silent", inf)
+    return _other_protocol(settings, f"they accept the connection and then {do}", sure_after_s)
+
+
+def _of_tls(texts: Sequence[str], settings: KafkaSettings) -> Cause | None:
+    """Return what a handshake failed of; None where none did."""
     for text in texts:
+        if "wrong version number" in text and _is_web(settings):
+            return _web(settings)
         if "PLAINTEXT broker listener" in text:
             return _other_protocol(settings, "the brokers do not speak TLS there")
         if "verify failed" in text:
@@ -111,11 +142,7 @@ def cause_of(errors: Sequence[KafkaError], settings: KafkaSettings, waited_s: fl
                 " SEG_KAFKA__SSL_CERTIFICATE_FILE and SEG_KAFKA__SSL_KEY_FILE are set, not expired"
                 f" and by an authority that the brokers know ({text})",
             )
-    if any("failed" in text for text in texts) or not _listens(settings):
-        return _away(settings, waited_s, next((text for text in texts if "failed" in text), ""))
-    # librdkafka reports each closed connection as a broker down, and silence not at all.
-    do, sure_after_s = ("hang up", HUNG_UP_S) if texts else ("keep silent", inf)
-    return _other_protocol(settings, f"they accept the connection and then {do}", sure_after_s)
+    return None
 
 
 def _login(text: str, settings: KafkaSettings) -> Cause:
@@ -143,7 +170,23 @@ def _other_protocol(
     )
 
 
-def _away(settings: KafkaSettings, waited_s: float, text: str) -> Cause:
+def _web(settings: KafkaSettings) -> Cause:
+    return Cause(
+        Stage.BROKERS,
+        "an HTTP service answers at SEG_KAFKA__BOOTSTRAP_SERVERS"
+        f" ({settings.bootstrap_servers}), not Kafka: check the port",
+    )
+
+
+def _away(settings: KafkaSettings, waited_s: float, texts: Sequence[str]) -> Cause:
+    """Return that nobody answers, and why each address does not as far as *texts* tell."""
+    whys: dict[str, None] = {}
+    for found in filter(None, map(_FAILED.search, texts)):
+        if found["name"] is not None:
+            whys[f"{found['name']} does not resolve: {found['why']}"] = None
+        else:
+            whys[f"{found['address']}: {found['why']}"] = None
+    text = "; ".join(whys) or next((text for text in texts if "ailed" in text), "")
     return Cause(
         Stage.BROKERS,
         f"no broker of SEG_KAFKA__BOOTSTRAP_SERVERS ({settings.bootstrap_servers}) answered within"
@@ -190,6 +233,22 @@ def _listens(settings: KafkaSettings) -> bool:
             continue
         return True
     return False
+
+
+def _is_web(settings: KafkaSettings) -> bool:
+    return any(map(_speaks_http, _addresses(settings)))
+
+
+@cache  # a broker that is asked this writes a line: once is enough
+def _speaks_http(address: tuple[str, int]) -> bool:
+    """Tell whether a web server answers at *address*."""
+    try:
+        with socket.create_connection(address, _LOOK_S) as connection:
+            connection.settimeout(_LOOK_S)
+            connection.sendall(b"HEAD / HTTP/1.0\r\n\r\n")
+            return connection.recv(4) == b"HTTP"
+    except OSError:
+        return False
 
 
 def _addresses(settings: KafkaSettings) -> list[tuple[str, int]]:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from confluent_kafka.admin import AclOperation, TopicMetadata
 
     from consumer.core.timing import Clock
+    from consumer.kafka.connectivity import Cause
     from consumer.settings import KafkaSettings
 
 ASK_TIMEOUT_S: Final = 30.0
@@ -72,14 +73,21 @@ class Cluster:
         self._errors: list[KafkaError] = []
         self._admin = self._client()
 
-    def reach(self, timeout_s: float) -> Mapping[str, TopicMetadata]:
-        """Return the topics that the principal may see.
+    def reach(
+        self, timeout_s: float, tell: Callable[[Cause], None] = lambda _cause: None
+    ) -> Mapping[str, TopicMetadata]:
+        """Return the topics that the principal may see; *tell* hears why that takes long.
 
         Raises:
             UnreachableError: none does within *timeout_s*; with the setting to look at.
         """
         return reach(
-            self._admin, self._errors, self._settings, timeout_s=timeout_s, clock=self._clock
+            self._admin,
+            self._errors,
+            self._settings,
+            timeout_s=timeout_s,
+            clock=self._clock,
+            tell=tell,
         )
 
     def ask(self, question: Callable[[AdminClient], T]) -> T:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
     from consumer.core.timing import Clock
+    from consumer.kafka.connectivity import Cause
     from consumer.settings import DeadLetterSettings, KafkaSettings
 
 
@@ -38,7 +39,12 @@ def check_start(
         StartError: with what is wrong and the setting to look at.
     """
     cluster = Cluster(kafka, clock)
-    matched = matching(kafka.topics, cluster.reach(ASK_TIMEOUT_S))
+
+    def tell(cause: Cause) -> None:
+        log.warning("kafka_away", stage=cause.stage, detail=cause.text)
+
+    visible = cluster.reach(ASK_TIMEOUT_S, tell)
+    matched = matching(kafka.topics, visible)
     wanted = [name for name in kafka.topics if not name.startswith("^")]
     letter_topics = sources_of(dead_letter, dict.fromkeys([*wanted, *matched]))
     for letter_topic in matching(kafka.topics, filter(None, [dead_letter.topic])):

@@ -99,15 +99,23 @@ def tell_repeats(*, to_the_end: bool = False) -> None:
         getattr(get(), method)(**event)
 
 
+def silence() -> None:
+    """Write nothing more, until `configure` is called again: all is said."""
+    _REPEATS.silent = True
+
+
 class _Repeats:
     """Leaves out a line that was just written, and counts."""
 
     def __init__(self, clock: Clock) -> None:
+        self.silent = False
         self._clock = clock
         self._written_at_s: dict[tuple[str, str], float] = {}
         self._left_out: dict[tuple[str, str], tuple[str, EventDict, int]] = {}
 
     def __call__(self, _logger: object, method: str, event: EventDict) -> EventDict:
+        if self.silent:
+            raise structlog.DropEvent
         if "reason" not in event or "repeated" in event:
             return event
         kind = (str(event["event"]), str(event["reason"]))

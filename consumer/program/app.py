@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from consumer.core.errors import StartError
 from consumer.kafka.config import lease_s
 from consumer.kafka.start import check_start, group_session_s
 from consumer.observe import logs
@@ -19,6 +20,7 @@ from consumer.observe.metrics import Tally
 from consumer.program import gauges
 from consumer.program.signals import Signals
 from consumer.program.wiring import VERSION, build, renew, versions
+from consumer.seg.breaker import OpenReason
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,6 +38,19 @@ PUBLISH_S = 0.1
 """How old the figures of a scrape may be."""
 LAG_S = 1.0
 """How often the ends of the partitions are looked up."""
+
+
+ASK_FOR_A_SETTING = frozenset({OpenReason.UNAUTHORISED, OpenReason.MISROUTED})
+"""What Seg's answers say of our own settings."""
+
+
+def totals(tally: Tally) -> dict[str, int]:
+    """Return what became of the records of a run, by outcome."""
+    return {
+        "delivered": int(sum(tally.calls_delivered.values())),
+        "ignored": int(sum(tally.records_ignored.values())),
+        "dead_lettered": int(sum(tally.records_dead_lettered.values())),
+    }
 
 
 class App:
@@ -84,12 +99,10 @@ class App:
         """
         parts = self._parts
         try:
-            check_start(self._settings.kafka, self._settings.dead_letter, self._clock, self._log)
-            session_s = group_session_s(self._settings.kafka, self._clock, self._log)
-            parts.gauged.assignment.lease_s = lease_s(session_s)
+            self._check_start()
             self._joins = True
             parts.source.subscribe(parts.rebalance)
-            self._log.info("started", version=VERSION, port=self.server.port)
+            self._tell_start()
             while not self._stopping and not until(self.tally):
                 parts.pipeline.turn()
                 self._publish()
@@ -108,7 +121,7 @@ class App:
             self.metrics.publish(self.tally)
             self.server.close()
             logs.tell_repeats(to_the_end=True)
-        self._log.info("stopped", unfinished=unfinished)
+        self._log.info("stopped", **totals(self.tally), unfinished=unfinished)
 
     def stop(self) -> None:
         """Let `run` end after the turn under way."""
@@ -123,6 +136,29 @@ class App:
             return ends_s if self._joins else None
 
         Signals(stop, self._log)
+
+    def _check_start(self) -> None:
+        kafka = self._settings.kafka
+        self._log.info("connecting", brokers=kafka.bootstrap_servers)
+        try:
+            check_start(kafka, self._settings.dead_letter, self._clock, self._log)
+        except StartError:
+            logs.silence()  # it says what librdkafka's lines, which come as it closes, do not
+            raise
+        session_s = group_session_s(kafka, self._clock, self._log)
+        self._parts.gauged.assignment.lease_s = lease_s(session_s)
+
+    def _tell_start(self) -> None:
+        kafka = self._settings.kafka
+        self._log.info(
+            "started",
+            version=VERSION,
+            port=self.server.port,
+            brokers=kafka.bootstrap_servers,
+            topics=kafka.topics,
+            group=kafka.group_id,
+            endpoint=self._settings.delivery.endpoint.partition("?")[0],
+        )
 
     def _renew(self) -> None:
         """Take over secrets that were rotated."""
@@ -188,5 +224,9 @@ class App:
             self._log.info("going_on", waited_for=self._waits_for)
         else:
             detail = self._parts.pipeline.detail
-            self._log.warning("waiting", reason=waits_for, detail=detail)
+            failure = self._parts.gauged.delivery.last_failure
+            more = {}
+            if failure is not None and waits_for in ASK_FOR_A_SETTING:
+                more["look_at"] = failure.look_at
+            self._log.warning("waiting", reason=waits_for, detail=detail, **more)
         self._waits_for = waits_for

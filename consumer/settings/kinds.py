@@ -159,9 +159,10 @@ Topics = Annotated[
     Field(min_length=1),
     Expected("topic names, or patterns that begin with ^, separated by commas"),
 ]
+_SERVER = r"((?i:sasl_)?(?i:plaintext|ssl)://)?[^\s,@/]+"  # as Kafka writes a listener, or without
 Servers = Annotated[
     str,
-    _matches(r"[^\s,@]+(\s*,\s*[^\s,@]+)*"),
+    _matches(rf"{_SERVER}(\s*,\s*{_SERVER})*"),
     Expected("host:port, or several separated by commas"),
 ]
 

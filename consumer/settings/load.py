@@ -66,10 +66,21 @@ def load(
         for section, fields in layer.items():
             values.setdefault(section, {}).update(fields)
             origins.update((variable(section, field), origin) for field in fields)
-    settings = _checked(values, problems)
+    wrong: list[str] = []
+    settings = _checked(values, wrong)
+    places = {"file": file, "secrets": secrets_dir}
+    problems += [_with_place(line, origins, places) for line in wrong]
     if settings is None or problems:
         raise SettingsError(list(dict.fromkeys(problems)))
     return settings.with_origins(origins)
+
+
+def _with_place(problem: str, origins: Mapping[str, str], places: Mapping[str, Path | None]) -> str:
+    """Return *problem* with the file or folder before it that its variable, or section, is of."""
+    name = problem.partition(":")[0]
+    found = (it for known, it in origins.items() if f"{known}__".startswith(f"{name}__"))
+    place = places.get(next(found, ""))
+    return problem if place is None else f"{place}: {problem}"
 
 
 def _checked(values: Values, problems: list[str]) -> Settings | None:

@@ -98,6 +98,19 @@ class TestUsage:
             "SEG_DELIVERY__MODE",
         }
 
+    @pytest.mark.parametrize("words", [("run",), ("dead-letters", "list")])
+    @pytest.mark.parametrize("option", ["--config", "--secrets"])
+    def test_an_option_of_all_commands_is_told_its_place(
+        self, words: tuple[str, ...], option: str
+    ) -> None:
+        """Behind the command's name is where most programs have it."""
+        done = seg_consumer(*words, option, "x")
+
+        assert done.returncode == 2
+        assert f"{option} goes before the command: seg-consumer {option} ... {words[0]}" in (
+            done.stderr
+        )
+
     def test_an_ascii_locale_is_no_obstacle(self) -> None:
         """What is printed is UTF-8, also where the locale says ASCII."""
         ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}

@@ -49,11 +49,19 @@ def kafka(**variables: str) -> KafkaSettings:
 
 def test_lines_of_the_library_are_of_a_kind_and_less_serious() -> None:
     """Five killed brokers are eighty refused connections, and each was an error of its own."""
-    text = "FAIL [host#consumer-1] [thrd:a:9092/1]: a:9092/1: Connect failed: Connection refused"
+    text = "GETPID [host#producer-1] [thrd:main]: Failed to acquire a producer id"
     line = logging.LogRecord("librdkafka", logging.ERROR, "", 0, text, None, None)
 
     assert LIBRARY_LOG.filter(line)
-    assert (line.levelno, getattr(line, "kind", None)) == (logging.WARNING, "FAIL")
+    assert (line.levelno, getattr(line, "kind", None)) == (logging.WARNING, "GETPID")
+
+
+def test_what_the_library_tells_twice_is_one_line() -> None:
+    """A failed connection comes to `error_cb` with the same words."""
+    text = "FAIL [host#consumer-1] [thrd:a:9092/1]: a:9092/1: Connect failed: Connection refused"
+    line = logging.LogRecord("librdkafka", logging.ERROR, "", 0, text, None, None)
+
+    assert not LIBRARY_LOG.filter(line)
 
 
 @pytest.mark.parametrize(("session_ms", "seconds"), [(45_000, 10.0), (6_000, 2.0)])

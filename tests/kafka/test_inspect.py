@@ -20,6 +20,7 @@ from tests.kafka.member import environment, settings_for
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from consumer.kafka.connectivity import Cause
     from tests.kafka.brokers import Embedded
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(60)]
@@ -101,3 +102,69 @@ def test_who_keeps_silent_is_waited_for_to_the_end(faulty: Embedded) -> None:
 
     assert seconds >= HUNG_UP_S + 3.0
     assert "they accept the connection and then keep silent. Check SEG_KAFKA__SECURITY" in text
+
+
+WEB = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"
+
+
+def answer(connection: socket.socket) -> None:
+    """Answer as a web server whatever is asked."""
+    with connection:
+        connection.recv(4096)
+        connection.sendall(WEB)
+
+
+def answer_a_line(connection: socket.socket) -> None:
+    """Answer as a web server that reads a whole line first, which Kafka's client never ends."""
+
+    def serve() -> None:
+        with connection, contextlib.suppress(OSError):
+            if connection.recv(4096).endswith(b"\n"):
+                connection.sendall(WEB)
+            connection.recv(4096)
+
+    threading.Thread(target=serve, daemon=True).start()
+
+
+@pytest.mark.parametrize("meet", [answer, answer_a_line])
+@pytest.mark.parametrize("protocol", ["PLAINTEXT", "SSL"])
+def test_a_web_server_is_called_one(
+    faulty: Embedded, meet: Callable[[socket.socket], None], protocol: str
+) -> None:
+    """The client itself says that its buffer is too small, or nothing."""
+    with stranger(meet) as bootstrap:
+        variables = environment(
+            faulty,
+            "events",
+            SEG_KAFKA__BOOTSTRAP_SERVERS=bootstrap,
+            SEG_KAFKA__SECURITY_PROTOCOL=protocol,
+        )
+        with pytest.raises(UnreachableError) as caught:
+            Cluster(load(env=variables).kafka, SystemClock()).reach(HUNG_UP_S)
+
+    assert str(caught.value) == (
+        f"an HTTP service answers at SEG_KAFKA__BOOTSTRAP_SERVERS ({bootstrap}), not Kafka: check"
+        " the port"
+    )
+
+
+def test_the_cause_is_told_at_once_and_once(faulty: Embedded) -> None:
+    """Why each address does not answer; the same with another number of seconds is no news."""
+    servers = "kafka.invalid:9092,127.0.0.1:1"
+    variables = environment(faulty, "events", SEG_KAFKA__BOOTSTRAP_SERVERS=servers)
+    clock = SystemClock()
+    start_s, told_s = clock.monotonic_s(), []
+    causes: list[Cause] = []
+
+    def tell(cause: Cause) -> None:
+        causes.append(cause)
+        told_s.append(clock.monotonic_s() - start_s)
+
+    with pytest.raises(UnreachableError) as caught:
+        Cluster(load(env=variables).kafka, clock).reach(4.0, tell)
+
+    assert told_s[0] < 2 * SURE_AFTER_S
+    assert len(causes) <= 2  # one address may be told before the other
+    for text in (causes[-1].text, str(caught.value)):
+        assert "kafka.invalid:9092 does not resolve: " in text
+        assert "127.0.0.1:1: Connection refused" in text

@@ -263,6 +263,15 @@ class TestRepeats:
         assert len(lines(out)) == 1_002
 
 
+def test_silence(out: io.StringIO) -> None:
+    """What comes while the program ends with a sentence of its own is left out."""
+    logs.silence()
+    logs.get().error("late", reason="noise")
+    logs.get().error("late")
+
+    assert lines(out) == []
+
+
 class TestLibraries:
     """What others say."""
 
