@@ -14,20 +14,21 @@ from rich.text import Text
 from consumer.avro.compatibility import FieldState, check, readable
 from consumer.avro.schemas import CANONICAL, folder, read
 from consumer.commands.loading import NEEDS_NO_KAFKA, NEEDS_NO_SEG, load_settings
-from consumer.commands.samples import A_PARTITION, read_samples
 from consumer.commands.terminal import output
 from consumer.core.errors import ConsumerError, IgnoredReason, PoisonError, StartError
 from consumer.core.model import Ignored
 from consumer.core.timing import SystemClock
+from consumer.kafka.sample import A_PARTITION
 from consumer.program.reading import registry_of, translator_of, types_of
+from consumer.program.samples import read_samples
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from consumer.avro.compatibility import FieldReport
     from consumer.avro.registry import Registry
-    from consumer.commands.samples import Samples
     from consumer.core.model import Event
+    from consumer.program.samples import Samples
     from consumer.settings import Settings
 
 COLOURS = {

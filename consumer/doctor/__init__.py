@@ -2,6 +2,7 @@
 
     report     what a check says
     kafka      from the brokers to the dead-letter topic
+    records    what the newest records are
     registry   the schema registry and what is in it
     seg        Seg's endpoint and key, and the clock
 
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from consumer.doctor.kafka import check_kafka
 from consumer.doctor.registry import check_registry
-from consumer.doctor.report import ORDER, Check, Name, State, skipped
+from consumer.doctor.report import ORDER, Check, Name, State
 from consumer.doctor.seg import check_seg
 
 if TYPE_CHECKING:
@@ -38,6 +39,5 @@ def diagnose(settings: Settings, clock: Clock) -> list[Check]:
 
 
 def unset(problems: Sequence[str]) -> list[Check]:
-    """Return all checks where the settings are wrong: nothing else can be asked then."""
-    settings = Check(Name.SETTINGS, State.FAILED, "; ".join(problems))
-    return [settings, *skipped(ORDER[1:], "not asked, for the settings are wrong")]
+    """Return a check for each of *problems* with the settings: nothing else can be asked then."""
+    return [Check(Name.SETTINGS, State.FAILED, problem) for problem in problems]

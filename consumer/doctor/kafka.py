@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from consumer.core.errors import StartError
-from consumer.doctor.report import Check, Name, State, judged, skipped
+from consumer.doctor.records import check_records
+from consumer.doctor.report import Check, Name, State, counted, judged, skipped
 from consumer.kafka.connectivity import Stage, UnreachableError
 from consumer.kafka.dead_letter_topics import examine, sources_of
 from consumer.kafka.inspect import Cluster
-from consumer.kafka.rights import group_problem, topic_problem
+from consumer.kafka.rights import group_problem, strategy_problem, topic_problem
 from consumer.kafka.start import matching
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from consumer.core.timing import Clock
     from consumer.kafka.inspect import Standing
-    from consumer.kafka.rights import Topic
+    from consumer.kafka.rights import Group, Topic
     from consumer.settings import KafkaSettings, Settings
 
 PATIENCE_S: Final = 5.0
@@ -26,7 +27,7 @@ SHOWN: Final = 5
 """How many partitions with the same problem are named."""
 
 _CONNECTION: Final = (Name.BROKERS, Name.TLS, Name.LOGIN)
-_REST: Final = (Name.TOPICS, Name.GROUP, Name.OFFSETS, Name.DEAD_LETTERS)
+_REST: Final = (Name.TOPICS, Name.GROUP, Name.OFFSETS, Name.RECORDS, Name.DEAD_LETTERS)
 
 
 def check_kafka(settings: Settings, clock: Clock) -> list[Check]:
@@ -39,7 +40,7 @@ def check_kafka(settings: Settings, clock: Clock) -> list[Check]:
         return _unreachable(error, kafka)
     connection = [_passed(name, kafka) for name in _CONNECTION]
     try:
-        return connection + _inside(cluster, settings, visible)
+        return connection + _inside(cluster, settings, visible, clock)
     except StartError as error:
         failed = Check(Name.TOPICS, State.FAILED, str(error))
         return [*connection, failed, *skipped(_REST[1:], "not asked, for topics failed")]
@@ -73,59 +74,76 @@ def _passed(name: Name, kafka: KafkaSettings) -> Check:
     return Check(name, State.OK, text)
 
 
-def _inside(cluster: Cluster, settings: Settings, visible: Iterable[str]) -> list[Check]:
-    kafka, dead_letter = settings.kafka, settings.dead_letter
+def _inside(
+    cluster: Cluster, settings: Settings, visible: Iterable[str], clock: Clock
+) -> list[Check]:
+    kafka = settings.kafka
     matched = matching(kafka.topics, visible)
     names = [name for name in kafka.topics if not name.startswith("^")] + matched
-    letter_topics = sources_of(dead_letter, names)
+    letter_topics = sources_of(settings.dead_letter, names)
     topics = cluster.topics([*names, *letter_topics])
-    return [
-        _topics({name: topics[name] for name in names}),
-        judged(
-            Name.GROUP,
-            [group_problem(kafka.group_id, cluster.group_rights())],
-            f"{kafka.group_id} may be joined",
-        ),
-        _offsets(cluster, kafka, {name: topics[name].partitions for name in names}),
-        _dead_letters(
-            cluster,
-            {name: topics[name] for name in letter_topics},
-            letter_topics,
-            create=dead_letter.create,
-        ),
-    ]
-
-
-def _topics(topics: Mapping[str, Topic]) -> Check:
-    if not topics:
-        text = "no topic matches SEG_KAFKA__TOPICS yet; one that appears is read"
-        return Check(Name.TOPICS, State.WARNING, text)
-    fine = ", ".join(f"{name} ({topic.partitions} partitions)" for name, topic in topics.items())
-    return judged(Name.TOPICS, (topic_problem(*item) for item in topics.items()), fine)
-
-
-def _offsets(cluster: Cluster, kafka: KafkaSettings, partitions: Mapping[str, int]) -> Check:
+    partitions = {name: topics[name].partitions for name in names}
     try:
         standings = cluster.standings(partitions)
     except StartError as error:
-        return Check(Name.OFFSETS, State.FAILED, str(error))
+        offsets = Check(Name.OFFSETS, State.FAILED, str(error))
+        [records] = skipped([Name.RECORDS], "not read, for offsets failed")
+    else:
+        offsets = _offsets(standings, kafka)
+        records = check_records(settings, standings, clock)
+    return [
+        _topics({name: topics[name] for name in names}, kafka),
+        _group(cluster.group(), kafka),
+        offsets,
+        records,
+        _dead_letters(cluster, {name: topics[name] for name in letter_topics}, settings, names),
+    ]
+
+
+def _topics(topics: Mapping[str, Topic], kafka: KafkaSettings) -> Check:
+    if not topics:
+        text = (
+            f"no topic matches {', '.join(kafka.topics)}: check SEG_KAFKA__TOPICS. Nothing is read"
+            " until one appears that does"
+        )
+        return Check(Name.TOPICS, State.FAILED, text)
+    fine = ", ".join(
+        f"{name} ({counted(topic.partitions, 'partition')})" for name, topic in topics.items()
+    )
+    return judged(Name.TOPICS, (topic_problem(*item) for item in topics.items()), fine)
+
+
+def _group(group: Group, kafka: KafkaSettings) -> Check:
+    problems = [group_problem(kafka.group_id, group.rights)]
+    if kafka.group_protocol == "classic":
+        problems.append(strategy_problem(kafka.group_id, group, kafka.assignment_strategy))
+    members = f"; it has {counted(group.members, 'member')} now" if group.members else ""
+    return judged(Name.GROUP, problems, f"{kafka.group_id} may be joined{members}")
+
+
+def _offsets(standings: Sequence[Standing], kafka: KafkaSettings) -> Check:
+    """Return where a start begins to read, and how much there is."""
     if not standings:
         return Check(Name.OFFSETS, State.SKIPPED, "there is no partition to look at")
     if gone := [it for it in standings if _is_gone(it)]:
         return _gone(gone, kafka)
-    fresh = sum(it.committed is None for it in standings)
-    waiting = sum(it.high - (it.low if it.committed is None else it.committed) for it in standings)
-    if not fresh:
-        return Check(Name.OFFSETS, State.OK, f"{waiting} records wait to be read")
+    fresh = [it for it in standings if it.committed is None]
+    begun = sum(it.high - it.committed for it in standings if it.committed is not None)
+    told = []
+    if len(fresh) < len(standings):
+        told.append(f"{counted(begun, 'record')} from the committed offsets on")
     start = kafka.auto_offset_reset
-    if start == "error":
+    where = f"{counted(len(fresh), 'partition')} without a committed offset"
+    if fresh and start == "error":
         text = (
-            f"{fresh} partitions without a committed offset: the program stops there. Set"
-            " SEG_KAFKA__AUTO_OFFSET_RESET to earliest or latest"
+            f"{where}: the program stops there. Set SEG_KAFKA__AUTO_OFFSET_RESET to earliest or"
+            " latest"
         )
         return Check(Name.OFFSETS, State.FAILED, text)
-    text = f"{fresh} partitions without a committed offset start at the {start}"
-    return Check(Name.OFFSETS, State.OK, f"{text}; {waiting} records are in the log")
+    if fresh:
+        inside = sum(it.high - it.low for it in fresh) if start == "earliest" else 0
+        told.append(f"{counted(inside, 'record')} from the {start} on in {where}")
+    return Check(Name.OFFSETS, State.OK, f"a start reads {' and '.join(told)}")
 
 
 def _is_gone(it: Standing) -> bool:
@@ -153,21 +171,37 @@ def _gone(gone: Sequence[Standing], kafka: KafkaSettings) -> Check:
 
 
 def _dead_letters(
-    cluster: Cluster,
-    topics: Mapping[str, Topic],
-    sources: Mapping[str, Sequence[str]],
-    *,
-    create: bool,
+    cluster: Cluster, topics: Mapping[str, Topic], settings: Settings, sources: Iterable[str]
 ) -> Check:
+    served = sources_of(settings.dead_letter, sources)
+    create = settings.dead_letter.create
     findings = [
-        examine(cluster, name, topic, sources[name], create=create)
-        for name, topic in topics.items()
+        examine(cluster, name, topic, served[name], create=create) for name, topic in topics.items()
     ]
     failed = judged(Name.DEAD_LETTERS, (it.problem for it in findings), "")
     if failed.state is State.FAILED:
         return failed
-    if warnings := [it.warning for it in findings if it.warning is not None]:
+    warnings = [it.warning for it in findings if it.warning is not None]
+    warnings += _letters(cluster, topics)
+    if warnings:
         return Check(Name.DEAD_LETTERS, State.WARNING, "; ".join(warnings))
     states = {"there": "can be written", "missing": "is made at the start"}
     told = [f"{name} {states[topic.state]}" for name, topic in topics.items()]
     return Check(Name.DEAD_LETTERS, State.OK, ", ".join(told) or "none yet")
+
+
+def _letters(cluster: Cluster, topics: Mapping[str, Topic]) -> list[str]:
+    """Return which of the dead-letter *topics* hold letters; those that were replayed included."""
+    there = {name: topic.partitions for name, topic in topics.items() if topic.state == "there"}
+    try:
+        standings = cluster.standings(there)
+    except StartError:
+        return []  # it can be written, and need not be read
+    held = dict.fromkeys(there, 0)
+    for it in standings:
+        held[it.partition.topic] += it.high - it.low
+    return [
+        f"{name} holds {counted(number, 'letter')}: seg-consumer dead-letters list tells why"
+        for name, number in held.items()
+        if number
+    ]

@@ -33,6 +33,7 @@ class Name(StrEnum):
     OFFSETS = "offsets"
     REGISTRY = "schema registry"
     SCHEMAS = "schemas"
+    RECORDS = "records"
     DEAD_LETTERS = "dead letters"
     ENDPOINT = "Seg's endpoint"
     KEY = "Seg's key"
@@ -54,6 +55,11 @@ class Check(NamedTuple):
 def skipped(names: Iterable[Name], why: str) -> list[Check]:
     """Return the checks *names*, none of them made."""
     return [Check(name, State.SKIPPED, why) for name in names]
+
+
+def counted(number: int, noun: str) -> str:
+    """Return *number* and *noun*, in the plural where it is not 1."""
+    return f"{number} {noun}" + "s" * (number != 1)
 
 
 def judged(name: Name, problems: Iterable[str | None], fine: str) -> Check:

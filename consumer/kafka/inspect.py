@@ -19,7 +19,7 @@ from consumer.core.model import Partition
 from consumer.kafka.config import admin_config, make
 from consumer.kafka.connectivity import reach
 from consumer.kafka.problems import code_of
-from consumer.kafka.rights import Limits, Rights, Topic
+from consumer.kafka.rights import Group, Limits, Rights, Topic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -125,8 +125,8 @@ class Cluster:
                 f"Kafka does not tell about the topic {wanted[0]}: {code_of(error)}"
             ) from error
 
-    def group_rights(self) -> Rights | None:
-        """Return what the principal may do with the group; None where the broker does not tell."""
+    def group(self) -> Group:
+        """Return what the principal may do with the group, and who is in it."""
         group = self._settings.group_id
         deadline_s = self._clock.monotonic_s() + _FORMING_S
         while True:
@@ -134,14 +134,16 @@ class Cluster:
                 [group], include_authorized_operations=True, request_timeout=ASK_TIMEOUT_S
             )
             try:
-                return _rights(answers[group].result().authorized_operations)
+                told = answers[group].result()
+                rights = _rights(told.authorized_operations)
+                return Group(rights, len(told.members), told.partition_assignor)
             except KafkaException as error:
                 code = error.args[0].code()
             if code == KafkaError.GROUP_AUTHORIZATION_FAILED:
-                return frozenset()
+                return Group(frozenset())
             # The first question about any group makes the brokers create the offsets topic.
             if code not in _FORMING or self._clock.monotonic_s() > deadline_s:
-                return None
+                return Group(None)
 
     def standings(self, topics: Mapping[str, int]) -> list[Standing]:
         """Return where the group stands in each partition; *topics* is the number of them by name.

@@ -34,6 +34,15 @@ class Topic(NamedTuple):
         return self.state != "hidden" and (self.rights is None or right in self.rights)
 
 
+class Group(NamedTuple):
+    """What the brokers tell of the group; None where they do not."""
+
+    rights: Rights | None
+    members: int | None = None
+    assignor: str | None = None
+    """By which strategy its members divide partitions; None also while it has none."""
+
+
 class Limits(NamedTuple):
     """What a topic's configuration allows; None where the broker does not tell."""
 
@@ -61,6 +70,17 @@ def group_problem(group_id: str, rights: Rights | None) -> str | None:
     return (
         f"the group {group_id} cannot be joined: grant the principal READ on it, or check"
         " SEG_KAFKA__GROUP_ID"
+    )
+
+
+def strategy_problem(group_id: str, group: Group, strategy: str) -> str | None:
+    """Return why a member with *strategy* would not be taken in; None where it would."""
+    if not group.members or group.assignor in {None, "", strategy}:
+        return None
+    return (
+        f"the members of the group {group_id} divide partitions by {group.assignor}, and"
+        f" SEG_KAFKA__ASSIGNMENT_STRATEGY is {strategy}: set it to {group.assignor}, or take"
+        " another SEG_KAFKA__GROUP_ID"
     )
 
 

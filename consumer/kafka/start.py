@@ -53,6 +53,8 @@ def check_start(
             "dead letters would be read as events. Set SEG_DEAD_LETTER__TOPIC to a name that no "
             "pattern matches, or that ends in .dead-letter"
         )
+    if not wanted and not matched:
+        log.warning("no_topic_matches", topics=kafka.topics, look_at="SEG_KAFKA__TOPICS")
     topics = cluster.topics([*wanted, *matched, *letter_topics])
     findings = [
         examine(cluster, name, topics[name], sources, create=dead_letter.create)
@@ -60,7 +62,7 @@ def check_start(
     ]
     problems = [
         *(topic_problem(name, topics[name]) for name in [*wanted, *matched]),
-        group_problem(kafka.group_id, cluster.group_rights()),
+        group_problem(kafka.group_id, cluster.group().rights),
         *(it.problem for it in findings),
     ]
     if found := [problem for problem in problems if problem is not None]:

@@ -5,27 +5,39 @@ from __future__ import annotations
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import orjson
 import pytest
 from click.testing import CliRunner
 from confluent_kafka import Consumer, TopicPartition
 
+from consumer.avro.encoder import Encoder
+from consumer.avro.framing import SINGLE_OBJECT_BYTES, confluent
 from consumer.cli import cli
 from consumer.core.timing import SystemClock
 from consumer.doctor import Check, Name, State, diagnose
 from consumer.kafka.embedded import CONFIG, EmbeddedBroker
 from consumer.kafka.produce import Outgoing, TopicProducer
+from consumer.kafka.rights import Group, strategy_problem
 from consumer.sandbox import Options, Sandbox
 from consumer.settings import load
 from tests.avro.registry_stub import RegistryStub, running
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
+
+    from consumer.core.model import Object
 
 WEBSITE_ID = "0d9b1c54-3b39-4d25-9c5e-5d2f6ad3e0f7"
 CALL = '{"type": "record", "name": "Call", "fields": [{"name": "type", "type": "string"}]}'
+
+LOSSY = """{"type": "record", "name": "Lossy", "fields": [
+    {"name": "type", "type": "string"}, {"name": "event", "type": "string"},
+    {"name": "userId", "type": "string"}, {"name": "messageId", "type": "boolean"},
+    {"name": "shop", "type": "string"}]}"""
+Written: TypeAlias = "Callable[..., dict[Name, Check]]"
+_encode = Encoder()
 
 pytestmark = pytest.mark.broker
 
@@ -67,6 +79,36 @@ def _lossy() -> Iterator[dict[str, str]]:
             commit(broker.bootstrap, group, offset)
         broker.call("delete_records", "events", 0, 3)
         yield env
+
+
+@pytest.fixture(name="written")
+def _written(env: dict[str, str]) -> Iterator[Written]:
+    """Give a function that writes values, and letters, and returns what the doctor then says."""
+    with EmbeddedBroker() as broker:
+        broker.create_topic("sampled", 1)
+        broker.create_topic("sampled.dead-letter", 1)
+        place = {
+            "SEG_KAFKA__BOOTSTRAP_SERVERS": broker.bootstrap,
+            "SEG_KAFKA__TOPICS": "sampled",
+        }
+
+        def write(
+            values: Sequence[bytes], letters: Sequence[bytes] = (), **variables: str
+        ) -> dict[Name, Check]:
+            kafka = load(env=env | place).kafka
+            for topic, these in {"sampled": values, "sampled.dead-letter": letters}.items():
+                producer = TopicProducer(kafka, topic)
+                for value in these:
+                    producer.put(Outgoing(b"key", value))
+                producer.close()
+            return checks(env | place, **variables)
+
+        yield write
+
+
+def event(name: str) -> Object:
+    """Return a track event."""
+    return {"type": "track", "event": name, "userId": "u-1", "properties": {"id": "507f"}}
 
 
 @pytest.fixture(name="stub")
@@ -119,6 +161,7 @@ class TestHealthy:
             Name.TLS,
             Name.LOGIN,
             Name.REGISTRY,
+            Name.RECORDS,  # nothing is written yet
             Name.CLOCK,  # the sandbox tells no time
         }
         assert {check.state for check in found} == {State.OK, State.SKIPPED}
@@ -128,7 +171,10 @@ class TestHealthy:
         found = checks(env)
 
         assert found[Name.TOPICS].text == "events (3 partitions)"
-        assert found[Name.OFFSETS].text.startswith("3 partitions without a committed offset start")
+        assert found[Name.OFFSETS].text == (
+            "a start reads 0 records from the earliest on in 3 partitions without a committed"
+            " offset"
+        )
         assert found[Name.DEAD_LETTERS].text == "events.dead-letter can be written"
 
     def test_the_schema_of_each_topic_is_read(
@@ -164,10 +210,11 @@ class TestKafka:
         assert found[Name.TOPICS].text == "the topic evnets does not exist: check SEG_KAFKA__TOPICS"
 
     def test_a_pattern_that_matches_nothing(self, env: dict[str, str]) -> None:
-        """That may be right, and is worth a look."""
+        """The program would deliver nothing, and the pattern is shown."""
         found = checks(env, SEG_KAFKA__TOPICS="^nothing-.*")
 
-        assert found[Name.TOPICS].state is State.WARNING
+        assert found[Name.TOPICS].state is State.FAILED
+        assert "no topic matches ^nothing-.*: check SEG_KAFKA__TOPICS" in found[Name.TOPICS].text
 
     def test_a_dead_letter_topic_that_is_missing(self, env: dict[str, str]) -> None:
         """It is made at the start, or has to be there."""
@@ -224,7 +271,116 @@ class TestOffsets:
         """A group within the log is told how much it is behind."""
         offsets = checks(lossy, SEG_KAFKA__GROUP_ID="fine")[Name.OFFSETS]
 
-        assert offsets == Check(Name.OFFSETS, State.OK, "1 records wait to be read")
+        text = "a start reads 1 record from the committed offsets on"
+        assert offsets == Check(Name.OFFSETS, State.OK, text)
+
+    @pytest.mark.parametrize(("start", "number"), [("earliest", 2), ("latest", 0)])
+    def test_where_a_new_group_begins(self, lossy: dict[str, str], start: str, number: int) -> None:
+        """At the end there is nothing to read yet."""
+        offsets = checks(lossy, SEG_KAFKA__GROUP_ID="new", SEG_KAFKA__AUTO_OFFSET_RESET=start)[
+            Name.OFFSETS
+        ]
+
+        assert offsets.text == (
+            f"a start reads {number} records from the {start} on in 1 partition without a committed"
+            " offset"
+        )
+
+
+class TestRecords:
+    """What the newest records are; nothing is committed by the look."""
+
+    def test_events_that_can_be_delivered(self, written: Written) -> None:
+        """The ten newest of each partition; some are of no interest to Seg."""
+        good, unmapped = _encode(event("Product Viewed")), _encode(event("Nobody's Event"))
+
+        check = written([good] * 30 + [unmapped] * 2)[Name.RECORDS]
+
+        assert check.state is State.OK
+        assert check.text == (
+            "sampled: 8 of 10 can be delivered, 2 of 10 are ignored (unmapped_event)"
+        )
+
+    def test_json(self, written: Written) -> None:
+        """What it is, and what to do."""
+        check = written([orjson.dumps(event("Product Viewed"))] * 3)[Name.RECORDS]
+
+        assert check.state is State.FAILED
+        assert check.text.startswith("sampled: 3 of 3 cannot be read (unknown_framing: expected ")
+        assert "what looks like JSON text; see SEG_KAFKA__TOPICS" in check.text
+
+    def test_a_registry_that_is_not_set(self, written: Written) -> None:
+        """The id and the setting are named."""
+        datum = _encode(event("Product Viewed"))[SINGLE_OBJECT_BYTES:]
+
+        check = written([confluent(7) + datum])[Name.RECORDS]
+
+        assert check.state is State.FAILED
+        assert "id 7 is a schema registry's, and the settings name none" in check.text
+        assert "set SEG_SCHEMA_REGISTRY__URL" in check.text
+
+    def test_the_registrys_schemas_are_told(self, written: Written, stub: RegistryStub) -> None:
+        """Each that was met, with the fields that go missing."""
+        schema_id = stub.add(LOSSY, subject="another")
+        values = [confluent(schema_id) + b"\x0atrack\x1cProduct Viewed\x06u-1\x02\x06abc"]
+
+        check = written(values, SEG_SCHEMA_REGISTRY__URL=stub.url)[Name.RECORDS]
+
+        assert check.state is State.OK
+        assert f"schema id {schema_id} can be read (messageId left out (" in check.text
+
+    def test_one_bad_record_among_good_ones(self, written: Written) -> None:
+        """The program runs; somebody should look."""
+        good = _encode(event("Product Viewed"))
+
+        check = written([good, good[:-3], good])[Name.RECORDS]
+
+        assert check.state is State.WARNING
+        assert "2 of 3 can be delivered, 1 of 3 cannot be read (bad_avro: " in check.text
+
+    def test_nobody_joins_and_nothing_is_committed(self, written: Written) -> None:
+        """A second look says the same of where a start begins."""
+        values = [_encode(event("Product Viewed"))]
+
+        first, second = written(values), written([])
+
+        assert first[Name.OFFSETS] == second[Name.OFFSETS]
+        assert "1 record from the earliest on in 1 partition" in second[Name.OFFSETS].text
+
+    def test_letters_that_are_there(self, written: Written) -> None:
+        """How many, and the command that says why."""
+        check = written([], letters=[b"x", b"y"])[Name.DEAD_LETTERS]
+
+        assert check == Check(
+            Name.DEAD_LETTERS,
+            State.WARNING,
+            "sampled.dead-letter holds 2 letters: seg-consumer dead-letters list tells why",
+        )
+
+
+class TestStrategy:
+    """A group that others are in; a real Kafka tells the same in `tests/kafka`."""
+
+    OTHERS = Group(None, members=2, assignor="range")
+
+    def test_another_strategy_is_refused(self) -> None:
+        """With both ways out."""
+        problem = strategy_problem("g", self.OTHERS, "cooperative-sticky")
+
+        assert problem == (
+            "the members of the group g divide partitions by range, and"
+            " SEG_KAFKA__ASSIGNMENT_STRATEGY is cooperative-sticky: set it to range, or take"
+            " another SEG_KAFKA__GROUP_ID"
+        )
+
+    @pytest.mark.parametrize(
+        "group", [OTHERS, OTHERS._replace(members=0), OTHERS._replace(assignor=""), Group(None)]
+    )
+    def test_the_same_one_or_none_is_fine(self, group: Group) -> None:
+        """An empty group takes any."""
+        strategy = "range" if group.members else "roundrobin"
+
+        assert strategy_problem("g", group, strategy) is None
 
 
 class TestRegistry:
@@ -328,17 +484,19 @@ class TestCommand:
         assert done.exit_code == 1
         assert "failed   topics" in done.stdout
 
-    def test_wrong_settings_are_a_check_that_fails(self) -> None:
-        """They are told like all else, and nothing is asked."""
+    def test_wrong_settings_are_checks_that_fail(self) -> None:
+        """Each is told like all else, and nothing that was not asked is listed."""
         env = {"SEG_KAFKA__TOPICS": "events", "SEG_DELIVERY__WEBSITE_ID": "?"}
 
         done = CliRunner(env=env).invoke(cli, ["doctor", "--json"])
 
-        settings, *others = orjson.loads(done.stdout)["checks"]
+        found = orjson.loads(done.stdout)["checks"]
         assert done.exit_code == 1
-        assert settings["state"] == "failed"
-        assert "SEG_KAFKA__BOOTSTRAP_SERVERS" in settings["text"]
-        assert {check["state"] for check in others} == {"skipped"}
+        assert {(check["name"], check["state"]) for check in found} == {("settings", "failed")}
+        assert [check["text"].partition(":")[0] for check in found] == [
+            "SEG_KAFKA__BOOTSTRAP_SERVERS",
+            "SEG_DELIVERY__WEBSITE_ID",
+        ]
 
 
 def commit(bootstrap: str, group: str, offset: int) -> None:

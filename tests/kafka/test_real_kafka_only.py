@@ -12,9 +12,12 @@ from consumer.core.errors import StartError
 from consumer.core.ledger import Checkpoint
 from consumer.core.model import Partition
 from consumer.core.ports import Extent
+from consumer.core.timing import SystemClock
 from consumer.kafka import commits, topic_ids
+from consumer.kafka.inspect import Cluster
+from consumer.kafka.rights import strategy_problem
 from tests.kafka.brokers import LIMIT_S, Real, committed
-from tests.kafka.member import CONSUMER, COOPERATIVE, EAGER, produce, turns, until
+from tests.kafka.member import CONSUMER, COOPERATIVE, EAGER, produce, settings_for, turns, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +36,22 @@ pytestmark = [pytest.mark.broker, pytest.mark.real, pytest.mark.timeout(60, func
 def real(real_kafka: Kafka) -> Real:
     """Give the real broker."""
     return Real(real_kafka)
+
+
+def test_a_group_tells_who_is_in_it(real: Real, topic: str, join: Join) -> None:
+    """How many, and by which strategy; before anybody joins it has none."""
+    real.create_topic(topic, 1)
+    settings = settings_for(real, topic).kafka
+    before = Cluster(settings, SystemClock()).group()
+    member = join(real, topic, **EAGER)
+    until(lambda: bool(member.owned), member)
+
+    group = Cluster(settings, SystemClock()).group()
+
+    assert before.members == 0
+    assert (group.members, group.assignor) == (1, "range")
+    assert strategy_problem(settings.group_id, group, "range") is None
+    assert strategy_problem(settings.group_id, group, "cooperative-sticky") is not None
 
 
 @pytest.mark.parametrize(

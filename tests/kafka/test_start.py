@@ -152,6 +152,14 @@ class TestDeadLetterTopic:
         )
 
 
+def test_a_pattern_that_matches_nothing_is_said(broker: Broker, topic: str) -> None:
+    """The topic may come later, so the program starts."""
+    [line] = check(broker, f"^{topic}")
+
+    assert line["event"] == "no_topic_matches"
+    assert (line["topics"], line["look_at"]) == ((f"^{topic}",), "SEG_KAFKA__TOPICS")
+
+
 def test_a_pattern_that_is_none_is_said_in_a_sentence(broker: Broker, topic: str) -> None:
     """Not with a stack."""
     with pytest.raises(StartError, match=r"^SEG_KAFKA__TOPICS: expected a regular expression aft"):

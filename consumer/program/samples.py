@@ -9,6 +9,7 @@ from consumer.core.errors import IgnoredReason, PoisonError
 from consumer.core.model import Ignored
 from consumer.core.timing import SystemClock
 from consumer.kafka.read import read_topic
+from consumer.kafka.sample import A_PARTITION
 from consumer.program.reading import decoder_of, registry_of, translator_of
 
 if TYPE_CHECKING:
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
     from consumer.avro.decoder import Decoder
     from consumer.core.model import Event, Object, Record, SegCall
     from consumer.settings import Settings
-
-A_PARTITION = 10
-"""How many records of each partition are looked at."""
 
 
 class Samples:
