@@ -84,7 +84,7 @@ class _Look:
         for text, number in samples.dead_lettered.most_common():
             told.append(f"{number} of {samples.records} cannot be read ({text})")
         for reason, number in samples.ignored.most_common():
-            told.append(f"{number} of {samples.records} are ignored ({reason})")
+            told.append(f"{number} of {samples.records} ignored ({reason})")
         for text, number in samples.left_out.most_common():
             told.append(f"{number} go without {text}")
         return told

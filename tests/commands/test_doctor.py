@@ -297,9 +297,7 @@ class TestRecords:
         check = written([good] * 30 + [unmapped] * 2)[Name.RECORDS]
 
         assert check.state is State.OK
-        assert check.text == (
-            "sampled: 8 of 10 can be delivered, 2 of 10 are ignored (unmapped_event)"
-        )
+        assert check.text == ("sampled: 8 of 10 can be delivered, 2 of 10 ignored (unmapped_event)")
 
     def test_json(self, written: Written) -> None:
         """What it is, and what to do."""

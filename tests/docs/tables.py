@@ -19,14 +19,16 @@ from consumer.observe.metrics import declarations
 from consumer.seg.answers import STATUSES, AnswerClass, classify
 from consumer.settings import describe
 from consumer.translate.tables import ALTERNATE_EVENTS, PRIMARY_EVENTS, rows
+from tests.docs.mistakes import ELSEWHERE, MISTAKES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from consumer.settings.describe import SettingDoc
 
 README = Path(__file__).parents[2] / "README.md"
 EXAMPLE = README.parent / "docs" / "settings.example.yaml"
+MISTAKES_PAGE = README.parent / "docs" / "mistakes.md"
 
 
 def _table(head: Sequence[str], body: Iterable[Sequence[str]]) -> str:
@@ -124,6 +126,25 @@ def metrics() -> str:
     )
 
 
+def mistakes() -> str:
+    """The commonest mistakes: what one sees, where to look, what happens then."""
+    return _table(
+        ("mistake", "what you see", "look at", "then"),
+        ((it.what, _code(it.says), _code(it.look_at), it.then) for it in MISTAKES),
+    )
+
+
+def elsewhere() -> str:
+    """The mistakes that other tests make."""
+    return _table(
+        ("mistake", "what you see", "look at", "its test"),
+        (
+            (it.what, _code(it.says), _code(it.look_at), _code(it.test.partition("::")[0]))
+            for it in ELSEWHERE
+        ),
+    )
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "settings": settings,
     "events": events,
@@ -134,13 +155,16 @@ TABLES: dict[str, Callable[[], str]] = {
 }
 
 
-def filled(text: str) -> str:
-    """Return *text* with each table between its marks made anew.
+OF_MISTAKES: dict[str, Callable[[], str]] = {"mistakes": mistakes, "elsewhere": elsewhere}
+
+
+def filled(text: str, tables: Mapping[str, Callable[[], str]] = TABLES) -> str:
+    """Return *text* with each of *tables* between its marks made anew.
 
     Raises:
         ValueError: *text* lacks the marks of a table.
     """
-    for name, make in TABLES.items():
+    for name, make in tables.items():
         marks = re.compile(rf"(<!-- table: {name} -->\n).*?(<!-- end -->)", re.DOTALL)
         if not marks.search(text):
             raise ValueError(f"expected the marks of the table {name}")
@@ -194,4 +218,5 @@ def _value(default: str) -> str:
 
 if __name__ == "__main__":
     EXAMPLE.write_text(example(), encoding="utf-8")
-    README.write_text(filled(README.read_text(encoding="utf-8")), encoding="utf-8")
+    for page, tables in {README: TABLES, MISTAKES_PAGE: OF_MISTAKES}.items():
+        page.write_text(filled(page.read_text(encoding="utf-8"), tables), encoding="utf-8")
