@@ -53,6 +53,29 @@ def _scene(embedded: Embedded, topic: str, tmp_path: Path) -> Iterator[Scene]:
         scene.close()
 
 
+def test_the_first_and_the_last_lines_tell_a_run(scene: Scene) -> None:
+    """Where it reads and sends, and what became of the records; nothing behind a question mark."""
+    scene.write(rounds=1)
+    program = scene.start(SEG_DELIVERY__ENDPOINT=f"{scene.sandbox.url}?key=hunter2")
+    eventually(lambda: total(program.scrape(), "records_ignored_total") > 0)
+    eventually(lambda: scene.accepted == scene.calls)
+    eventually(lambda: total(program.scrape(), "records_in_flight") == 0)
+    program.stop()
+
+    [first] = program.lines("connecting")
+    [started] = program.lines("started")
+    [last] = program.lines("stopped")
+    assert first["brokers"] == started["brokers"] == scene.broker.bootstrap
+    assert started["topics"] == [scene.topic]
+    assert started["group"] == f"group-of-{scene.topic}"
+    assert started["endpoint"] == scene.sandbox.url
+    assert last["delivered"] == scene.calls
+    kinds = [it.kind for it in scene.written.values()]
+    assert last["ignored"] == kinds.count("unmapped") + kinds.count("tombstone")
+    assert last["dead_lettered"] == kinds.count("poison")
+    assert last["unfinished"] == 0
+
+
 class TestEnd:
     """How a run ends."""
 
