@@ -20,6 +20,7 @@ from consumer.kafka.embedded import CONFIG, EmbeddedBroker
 from consumer.kafka.produce import Outgoing, TopicProducer
 from consumer.sandbox import Options, Sandbox
 from consumer.settings import load
+from tests.kafka.stranger import stranger
 from tests.security.authority import Authority
 
 if TYPE_CHECKING:
@@ -145,21 +146,12 @@ def _login() -> Iterator[str]:
 
     Source: Kafka protocol guide: ApiVersions v0, SaslHandshake v1, SaslAuthenticate v0.
     """
-    with socket.create_server(("127.0.0.1", 0)) as listener:
 
-        def serve() -> None:
-            with contextlib.suppress(OSError):  # the listener is closed
-                while True:
-                    connection, _ = listener.accept()
-                    threading.Thread(target=_refuse, args=(connection,), daemon=True).start()
+    def meet(connection: socket.socket) -> None:
+        threading.Thread(target=_refuse, args=(connection,), daemon=True).start()
 
-        thread = threading.Thread(target=serve, daemon=True)
-        thread.start()
-        try:
-            yield f"127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            listener.shutdown(socket.SHUT_RDWR)
-            thread.join()
+    with stranger(meet) as address:
+        yield address
 
 
 def _refuse(connection: socket.socket) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,9 +15,10 @@ from consumer.kafka.connectivity import HUNG_UP_S, SURE_AFTER_S, UnreachableErro
 from consumer.kafka.inspect import Cluster
 from consumer.settings import load
 from tests.kafka.member import environment, settings_for
+from tests.kafka.stranger import stranger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from consumer.kafka.connectivity import Cause
     from tests.kafka.brokers import Embedded
@@ -52,25 +52,6 @@ def test_a_slow_broker_is_waited_for(faulty: Embedded, topic: str) -> None:
     faulty.broker.call("set_rtt", round(1.5 * SURE_AFTER_S * 1000), -1)
 
     assert topic in cluster.reach(20.0)
-
-
-@contextmanager
-def stranger(meet: Callable[[socket.socket], None]) -> Iterator[str]:
-    """Give the address of a server that does *meet* with each connection."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def serve() -> None:
-            with contextlib.suppress(OSError):  # the listener is closed
-                while True:
-                    meet(listener.accept()[0])
-
-        thread = threading.Thread(target=serve, daemon=True)
-        thread.start()
-        try:
-            yield f"127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            listener.shutdown(socket.SHUT_RDWR)
-            thread.join()
 
 
 def refusal(bootstrap: str, faulty: Embedded) -> tuple[float, str]:
