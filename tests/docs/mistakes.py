@@ -7,10 +7,8 @@ something that the test has made.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from collections.abc import Mapping
+from typing import Final, Literal, NamedTuple
 
 Then = Literal["exit 2", "exit 1", "exit 1 after 30 s", "it waits and goes on by itself"]
 WAITS: Final = "it waits and goes on by itself"
