@@ -27,7 +27,10 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 ROOT: Final = Path(__file__).parents[1]
 HOT: Final = (
     *("consumer/core/*.py", "consumer/translate/*.py"),
-    *(f"consumer/avro/{name}.py" for name in ("decoder", "fast_kinds", "framing")),
+    *(
+        f"consumer/avro/{name}.py"
+        for name in ("decoder", "fast_containers", "fast_kinds", "framing")
+    ),
     *(
         f"consumer/flow/{name}.py"
         for name in ("assignment", "backpressure", "intake", "letters", "outcomes", "pipeline")

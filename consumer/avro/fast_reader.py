@@ -1,6 +1,7 @@
 """A reader made once a schema: what most writers' data take a fraction of the time with.
 
-fastavro asks the schema anew for each datum. Here a tree of `fast_kinds` is made of it, and walked.
+fastavro asks the schema anew for each datum. Here a tree of `fast_kinds` and
+`fast_containers` is made of it, and walked.
 
 Such a reader is right or raises. What is unusual in a datum (a number that is no time of our days,
 an index in two bytes, an empty JSON text), and what is wrong with one, it leaves to the careful
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
 from fastavro.read import LOGICAL_READERS
 
+from consumer.avro import fast_containers as containers
 from consumer.avro import fast_kinds as kinds
 from consumer.avro.safe_schema import MAX_BRANCHES
 from consumer.avro.shapes import AFTER
@@ -65,7 +67,7 @@ def reader(
     purposes: Mapping[str, Reads],
     implied: Mapping[str, str],
     row: Sequence[Node] | None,
-) -> kinds.Datum | None:
+) -> containers.Datum | None:
     """Return the reader of an event with *fields*, as `safe_schema` made them.
 
     None where they have what only the careful reader reads. *purposes* tells how a field's values
@@ -75,15 +77,15 @@ def reader(
     maker = _Maker()
     try:
         made = [maker.field(field, purposes.get(_name(field), IGNORED)) for field in fields]
-        event = kinds.Envelope(made, set(purposes), dict(implied))
-        return kinds.Datum(event if row is None else maker.row(row, event))
+        event = containers.Envelope(made, set(purposes), dict(implied))
+        return containers.Datum(event if row is None else maker.row(row, event))
     except NotFastError:
         return None
 
 
-def of_branches(readers: Sequence[kinds.Datum | None]) -> kinds.Datum:
+def of_branches(readers: Sequence[containers.Datum | None]) -> containers.Datum:
     """Return the reader of a union with *readers* for its branches."""
-    return kinds.Datum(kinds.Union([None if it is None else it.kind for it in readers]))
+    return containers.Datum(containers.Union([None if it is None else it.kind for it in readers]))
 
 
 class _Maker:
@@ -92,10 +94,10 @@ class _Maker:
     def __init__(self) -> None:
         self._types = 0
 
-    def field(self, node: Node, reads: Reads, level: int = 1) -> kinds.Field:
-        return kinds.Field(_name(node), self._kind(_type(node), reads, level))
+    def field(self, node: Node, reads: Reads, level: int = 1) -> containers.Field:
+        return containers.Field(_name(node), self._kind(_type(node), reads, level))
 
-    def row(self, fields: Sequence[Node], event: kinds.Envelope) -> kinds.Row:
+    def row(self, fields: Sequence[Node], event: containers.Envelope) -> containers.Row:
         """Return the row with *fields*, of which one is the *event*."""
         made: list[kinds.Kind] = []
         after = 0
@@ -109,10 +111,10 @@ class _Maker:
                 branches: list[kinds.Kind | None] = [
                     None if it == "null" else event for it in _branches(kind)
                 ]
-                made.append(kinds.Union(branches))
+                made.append(containers.Union(branches))
             else:
                 made.append(event)
-        return kinds.Row(made, after)
+        return containers.Row(made, after)
 
     def _kind(self, node: Node | str, reads: Reads, level: int) -> kinds.Kind:
         """Return the type *node*, its data read by *reads*.
@@ -130,14 +132,14 @@ class _Maker:
                 branches = _branches(node)
                 if len(branches) > MAX_BRANCHES:
                     raise NotFastError
-                return kinds.Union([self._kind(it, reads, level + 1) for it in branches])
+                return containers.Union([self._kind(it, reads, level + 1) for it in branches])
             case "record":
                 fields = cast("Sequence[Node]", node["fields"])
-                return kinds.Record([self.field(field, VALUE, level + 1) for field in fields])
+                return containers.Record([self.field(field, VALUE, level + 1) for field in fields])
             case "map":
-                return kinds.Map(self._kind(_type(node, "values"), VALUE, level + 1))
+                return containers.Map(self._kind(_type(node, "values"), VALUE, level + 1))
             case "array":
-                return kinds.Array(self._kind(_type(node, "items"), VALUE, level + 1))
+                return containers.Array(self._kind(_type(node, "items"), VALUE, level + 1))
             case _:
                 return _leaf(node, reads)
 

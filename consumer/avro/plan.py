@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from consumer.avro import fast_reader
-from consumer.avro.fast_kinds import Datum
+from consumer.avro.fast_containers import Datum
 from consumer.avro.nodes import Node
 from consumer.avro.safe_schema import MAX_BRANCHES, Rewriter, fields_of, resolved, unusable
 from consumer.avro.schema_text import parsed

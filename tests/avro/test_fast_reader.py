@@ -22,7 +22,7 @@ from tests.avro.samples import CALL, CANONICAL_TEXT, TYPED_TEXT, datum, record
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from consumer.avro.fast_kinds import Datum
+    from consumer.avro.fast_containers import Datum
     from consumer.core.model import Event
 
 OBJECTS = ("properties", "traits", "context", "integrations")
