@@ -211,9 +211,10 @@ def _read_carefully(plan: Plan | Plans, value: bytes, start: int) -> Event:
         raise _bad_avro(f"{detail} near byte {buffer.tell()} of {len(value)}") from None
     _check_end(value, buffer.tell())
     if plan.is_row:
-        event = event[AFTER]
-        if event is None:
+        after: Raw | None = event[AFTER]
+        if after is None:
             return NOTHING
+        event = after
     event |= plan.implied
     _tidy(plan, event)
     return cast("Event", event)

@@ -150,6 +150,8 @@ def _leaf(node: Node, reads: Reads) -> kinds.Kind:
     if kind == "enum":
         every = cast("dict[int, str]", node["symbols"])
         return kinds.Symbol([every[index] for index in range(len(every))])
+    if kind == "fixed" and reads is OBJECT:
+        raise NotFastError  # no object at all
     if kind == "fixed" and logical is None:
         return kinds.Fixed(cast("int", node["size"]))
     if kind == "bytes" and logical == "seg-value-decimal":

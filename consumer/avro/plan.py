@@ -122,7 +122,7 @@ def _plan(schema: Schema, named: Mapping[str, Schema], types: Mapping[str, str])
         schema=_envelope(row or nodes),
         is_row=row is not None,
         ignored=tuple(fields.keys() - FIELDS),
-        objects=_but(OBJECTS | {EXTRA}, {"null", "map", "record"}, kinds),
+        objects=_but(OBJECTS | {EXTRA}, {"null", "map", "record", "fixed"}, kinds),
         implied=told,
         fast=fast_reader.reader(nodes, _PURPOSES, told, row),
     )

@@ -215,7 +215,7 @@ def as_instant(kind: str, logical: str) -> str | None:
 
 def as_object(kind: str, logical: str) -> str | None:
     """Like `as_value`, but leave bytes alone: on an open object they are its JSON text."""
-    return as_value(kind, logical) if kind in {"map", "record"} else None
+    return as_value(kind, logical) if kind in {"map", "record", "fixed"} else None
 
 
 def as_is(_kind: str, _logical: str) -> str | None:
