@@ -17,6 +17,7 @@ from urllib.request import urlopen
 import pytest
 import yaml
 
+from consumer.avro.encoder import Encoder
 from consumer.demo import WEBSITE_ID
 from consumer.demo.samples import SAMPLE
 from consumer.kafka.embedded import CONFIG, EmbeddedBroker
@@ -99,6 +100,7 @@ def _shop() -> Iterator[Shop]:
             "SEG_HTTP__PORT": "0",
         }
         producer = TopicProducer(load(env=env).kafka, TOPIC)
+        producer.put(Outgoing(b"u", Encoder()({"type": "page", "userId": "u"})))
         producer.put(Outgoing(b"u", b"no Avro"))
         producer.close()
         server = json.dumps(broker.bootstrap.replace(",", "\\,"))
