@@ -83,6 +83,7 @@ def _inside(
     letter_topics = sources_of(settings.dead_letter, names)
     topics = cluster.topics([*names, *letter_topics])
     partitions = {name: topics[name].partitions for name in names}
+    group = cluster.group()  # first: it waits where the brokers have never seen a group
     try:
         standings = cluster.standings(partitions)
     except StartError as error:
@@ -93,7 +94,7 @@ def _inside(
         records = check_records(settings, standings, clock)
     return [
         _topics({name: topics[name] for name in names}, kafka),
-        _group(cluster.group(), kafka),
+        _group(group, kafka),
         offsets,
         records,
         _dead_letters(cluster, {name: topics[name] for name in letter_topics}, settings, names),

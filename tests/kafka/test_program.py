@@ -149,12 +149,14 @@ class TestEnd:
         assert scene.unfinished_but_committed() == []
 
     def test_a_missing_topic_is_said_in_a_sentence(self, scene: Scene) -> None:
-        """Exit code 1, one line, no stack."""
+        """Exit code 1, where it was asked, and one line: no stack."""
         program = scene.start(SEG_KAFKA__TOPICS="nobody-made-it")
 
         assert program.wait() == 1
-        assert program.log.read_text() == (
-            "seg-consumer: the topic nobody-made-it does not exist: check SEG_KAFKA__TOPICS\n"
+        connecting, said = program.log.read_text().splitlines()
+        assert '"event":"connecting"' in connecting
+        assert said == (
+            "seg-consumer: the topic nobody-made-it does not exist: check SEG_KAFKA__TOPICS"
         )
 
     def test_wrong_settings_are_all_said_and_none_is_shown(self, scene: Scene) -> None:
