@@ -36,7 +36,7 @@ test-fast: ready ## Run the tests that need no broker and no process, in under a
 	@$(BIN)/python -m pytest -q --hypothesis-profile=fast -m "not broker" $(FAST)
 
 test-compiled: compiled ## Run those that need no broker on the compiled build.
-	@$(BEST) $(BIN)/python -m pytest -o pythonpath= --ignore=tests/chart \
+	@$(BEST) $(BIN)/python -m pytest -o pythonpath= --ignore=tests/chart --ignore=tests/browser \
 		-m "(not broker or guard) and not real and not monitoring"
 
 test-pythons: ready ## Run those that need no broker on the other interpreters (PYTHONS="python3.12 ...").

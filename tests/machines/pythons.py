@@ -2,8 +2,8 @@
 
 Without arguments on every one of the versions in pyproject.toml that this machine has, but for the
 one that runs this. Each gets the locked packages in `.cache/python-<version>`, and the first one
-the compiled build, where there is a compiler. What a broker, helm or Prometheus answers is left
-out: it is the same whoever asks.
+the compiled build, where there is a compiler. What a broker, helm, Prometheus or a browser answers is
+left out: it is the same whoever asks.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 ROOT: Final = Path(__file__).parents[2]
 ENVIRONMENT: Final = ROOT / "requirements" / "environment.sh"
 COMPILER: Final = ROOT / "requirements" / "compiled.py"
-SELECTION: Final = ("--ignore=tests/chart", "--ignore=tests/monitoring")
+SELECTION: Final = tuple(f"--ignore=tests/{it}" for it in ("browser", "chart", "monitoring"))
 PURE: Final = ("-m", "not broker and not real and not monitoring")
 COMPILED: Final = (
     "-o",
