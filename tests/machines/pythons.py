@@ -2,8 +2,8 @@
 
 Without arguments on every one of the versions in pyproject.toml that this machine has, but for the
 one that runs this. Each gets the locked packages in `.cache/python-<version>`, and the first one
-the compiled build, where there is a compiler. What a broker, helm, Prometheus or a browser answers is
-left out: it is the same whoever asks.
+the compiled build, where there is a compiler. What a broker, helm, Prometheus or a browser answers
+is left out: it is the same whoever asks.
 """
 
 from __future__ import annotations
