@@ -1,9 +1,9 @@
 """The suite on other interpreters: `python -m tests.machines.pythons [INTERPRETER...]`.
 
 Without arguments on every one of the versions in pyproject.toml that this machine has, but for the
-one that runs this. Each gets the locked packages in `.cache/python-<version>`, and the first one
-the compiled build, where there is a compiler. What a broker, helm, Prometheus or a browser answers
-is left out: it is the same whoever asks.
+one that runs this. Each gets the locked packages in `.cache/python-<version>`, and the first that
+can have it the compiled build; each row says which it was. What a broker, helm, Prometheus or a
+browser answers is left out: it is the same whoever asks.
 """
 
 from __future__ import annotations
@@ -52,6 +52,14 @@ class Interpreter(NamedTuple):
         return ".".join(self.version.split(".")[:2])
 
 
+class Ended(NamedTuple):
+    """How a suite ended."""
+
+    build: str
+    """`compiled` or `pure`."""
+    counts: Counter[str]
+
+
 def promised() -> frozenset[str]:
     """Return the versions that the project says it runs on, such as 3.11."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
@@ -91,16 +99,16 @@ def folders() -> Iterator[Path]:
     yield from sorted(pyenv.glob("versions/*/bin"))
 
 
-def suite(it: Interpreter, *, compiled: bool) -> Counter[str] | None:
-    """Run the suite on *it* and return how its tests ended; None where it came to no end."""
+def suite(it: Interpreter, *, compiled: bool) -> Ended | None:
+    """Run the suite on *it*, on the *compiled* build where it can; None where it has no end."""
     home = f".cache/python-{it.version}"
     made = subprocess.run(["/bin/sh", str(ENVIRONMENT), home, it.program], check=False)
     if made.returncode:
         return None
     python = f"{home}/bin/python"
     tree = _tree(python, f".cache/compiled-{it.version}") if compiled else str(ROOT)
-    build = PURE if tree == str(ROOT) else COMPILED
-    command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *SELECTION, *build]
+    build, marks = ("pure", PURE) if tree == str(ROOT) else ("compiled", COMPILED)
+    command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *SELECTION, *marks]
     path = {"PYTHONSAFEPATH": "1", "PYTHONPATH": f"{tree}{os.pathsep}{ROOT}"}
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, text=True, encoding="utf-8", env=os.environ | path
@@ -109,7 +117,7 @@ def suite(it: Interpreter, *, compiled: bool) -> Counter[str] | None:
         for line in run.stdout or ():
             _say(line)
             last = line if _CLOSING.match(line) else last
-    return counted(last) if run.returncode in {0, 1} else None
+    return Ended(build, counted(last)) if run.returncode in {0, 1} else None
 
 
 def _tree(python: str, folder: str) -> str:
@@ -146,12 +154,18 @@ def main(programs: list[str]) -> int:
     ]
     table: list[str] = []
     total: Counter[str] = Counter()
-    for number, it in enumerate(chosen):
+    compiled = False
+    for it in chosen:
         _say(f"\n== {it if isinstance(it, str) else it.version}\n")
-        counts = None if isinstance(it, str) else suite(it, compiled=number == 0)
+        ended = None if isinstance(it, str) else suite(it, compiled=not compiled)
         name = it if isinstance(it, str) else f"{it.version} ({it.program})"
-        table.append(f"{name}: {text(counts) if counts else 'came to no end'}")
-        total += counts or Counter(failed=1)
+        if ended is None or not ended.counts:
+            table.append(f"{name}: came to no end")
+            total["failed"] += 1
+            continue
+        compiled = compiled or ended.build == "compiled"
+        table.append(f"{name}, {ended.build}: {text(ended.counts)}")
+        total += ended.counts
     _say("\n" + "\n".join(table or ["no other interpreter of the project's versions is here"]))
     _say(f"\n{text(total)}\n")
     return 1 if total["failed"] else 0

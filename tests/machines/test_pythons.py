@@ -66,10 +66,28 @@ def test_a_suite_that_came_to_no_end_has_failed(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """The exit code is 1 after a failure, where no test ran, and where the suite broke off."""
-    monkeypatch.setattr(pythons, "suite", lambda _, **_build: ends)
+    ended = None if ends is None else pythons.Ended("pure", ends)
+    monkeypatch.setattr(pythons, "suite", lambda _, **_build: ended)
 
     assert pythons.main([sys.executable]) == code
     assert ("0 failed" in capsys.readouterr().out.splitlines()[-1]) == (code == 0)
+
+
+def test_the_first_that_can_have_it_gets_the_compiled_build(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One without a compiler or headers leaves it to the next, and each row says what ran."""
+    can = {"a": "pure", "b": "compiled", "c": "compiled"}
+    monkeypatch.setattr(pythons, "interpreter", lambda name: pythons.Interpreter(name, "/", name))
+
+    def suite(it: pythons.Interpreter, *, compiled: bool) -> pythons.Ended:
+        return pythons.Ended(can[it.version] if compiled else "pure", Counter(passed=1))
+
+    monkeypatch.setattr(pythons, "suite", suite)
+    pythons.main(["a", "b", "c"])
+
+    rows = [line.partition(":")[0] for line in capsys.readouterr().out.splitlines()]
+    assert rows[-4:-1] == ["a (a), pure", "b (b), compiled", "c (c), pure"]
 
 
 def test_a_name_that_is_no_interpreter_is_a_failure(capsys: pytest.CaptureFixture[str]) -> None:
