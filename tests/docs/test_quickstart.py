@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -39,6 +41,10 @@ def test_its_steps_are_those_that_the_tests_walk() -> None:
     assert [it for it in shown() if kind(it) == "quickstart" and it not in walked] == []
 
 
+@pytest.mark.skipif(
+    shutil.which("git") is None or not (ROOT / ".git").exists(),
+    reason="no git, or this is no clone",
+)
 def test_the_program_is_installed_as_the_page_writes(tmp_path: Path) -> None:
     """The clone gets a venv of its own; what the index gives is there already."""
     env = {
@@ -51,7 +57,7 @@ def test_the_program_is_installed_as_the_page_writes(tmp_path: Path) -> None:
         "PIP_IGNORE_INSTALLED": "1",
         "SEG_CONSUMER_BUILD": "pure",
     }
-    script = SCRIPTS[0].replace("REPOSITORY", str(ROOT)) + "command -v seg-consumer\n"
+    script = SCRIPTS[0].replace("REPOSITORY", shlex.quote(str(ROOT))) + "command -v seg-consumer\n"
 
     done = _bash(script, tmp_path, env)
 
