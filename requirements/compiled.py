@@ -152,7 +152,7 @@ def _modules(folder: Path) -> None:
         extensions = mypycify(
             ["--config-file=", "--ignore-missing-imports", *map(str, hot)],
             opt_level=os.environ.get("SEG_CONSUMER_OPTIMISE", "2"),
-            debug_level="1",
+            debug_level="0",
             target_dir=scratch,
         )
         hot_ones = Distribution({"name": "hot", "ext_modules": extensions})

@@ -105,7 +105,7 @@ def _debian(target: Path) -> None:
 
 
 def _python(target: Path) -> None:
-    """Copy this interpreter, as the public image has it in /usr/local."""
+    """Copy this interpreter and its headers, as the public image has them in /usr/local."""
     version = "python3.11"
     shutil.rmtree(target, ignore_errors=True)
     (target / "bin").mkdir(parents=True)
@@ -118,6 +118,7 @@ def _python(target: Path) -> None:
         shutil.copy(library, target / "lib", follow_symlinks=False)
     library = prefix / "lib" / version
     shutil.copytree(library, target / "lib" / version, ignore=_ignored, symlinks=True)
+    shutil.copytree(prefix / "include" / version, target / "include" / version)
     (target / "lib" / version / "site-packages").mkdir(exist_ok=True)
 
 
@@ -125,8 +126,8 @@ def _ignored(_folder: str, names: list[str]) -> list[str]:
     return [name for name in names if f"{name}/".startswith(_LEFT_OUT)]
 
 
-def build(tag: str = TAG) -> None:
-    """Build the image from nothing, with what this machine needs to reach a package index.
+def build(tag: str = TAG, *options: str) -> None:
+    """Build the image with buildah's *options*, and what this machine needs to reach an index.
 
     The secrets are given as a company's would be: an authority, and a pip.conf that names it.
     """
@@ -138,9 +139,9 @@ def build(tag: str = TAG) -> None:
         "[global]\ncert = /run/secrets/ca.pem\n" + (f"index-url = {index}\n" if index else "")
     )
     secrets = ["--secret", f"id=pip.conf,src={conf}", "--secret", f"id=ca.pem,src={authorities}"]
-    options = ["--format", "docker", "--layers", "--no-cache", "--timestamp", "0"]
+    form = ["--format", "docker", "--layers", "--timestamp", "0"]
     where = ["--network", "host", "--build-arg", f"BASE={base()}"]
-    buildah("bud", *options, *where, *secrets, "--tag", tag, ".")
+    buildah("bud", *form, *where, *secrets, *options, "--tag", tag, ".")
 
 
 def inspect(image: str = TAG) -> Tree:

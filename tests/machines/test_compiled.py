@@ -49,7 +49,7 @@ def test_without_headers_there_is_a_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It names the package that has them."""
-    monkeypatch.setenv("CC", sys.executable)
+    monkeypatch.setenv("CC", "sh")
     monkeypatch.setattr(sysconfig, "get_path", lambda _name: str(tmp_path))
 
     assert compiled.obstacle() == "Python's own headers are not installed (python3-dev)"
