@@ -37,7 +37,8 @@ def chromium() -> tuple[Path, dict[str, str]]:
         with _scratch() as scratch:
             _fetch_packages(scratch)
             _settle(scratch / "unpacked", home)
-    libraries = sorted({str(it.parent) for it in home.glob("usr/lib/*-linux-gnu*/**/*.so*")})
+    found = (it for top in ("lib", "usr/lib") for it in home.glob(f"{top}/*-linux-gnu*/**/*.so*"))
+    libraries = sorted({str(it.parent) for it in found})
     program = home / "usr" / "lib" / "chromium" / "chromium-headless-shell"
     return program, {"LD_LIBRARY_PATH": os.pathsep.join(libraries)}
 
