@@ -23,6 +23,13 @@ SCREENSHOTS: Final = ROOT / ".cache" / "screenshots"
 AXE: Final = "4.14.1"
 _AXE_SHA256: Final = "e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139745"
 _PACKAGES: Final = ("chromium-headless-shell", "fonts-dejavu-core")
+_FONTS: Final = """<fontconfig>
+<include ignore_missing="yes">/etc/fonts/fonts.conf</include>
+<dir prefix="relative">usr/share/fonts</dir>
+<cachedir prefix="relative">cache</cachedir>
+</fontconfig>
+"""
+"""A machine without fonts of its own: without any the browser shows no text, and ends."""
 _LIMIT_S: Final = 300.0
 
 
@@ -40,7 +47,10 @@ def chromium() -> tuple[Path, dict[str, str]]:
     found = (it for top in ("lib", "usr/lib") for it in home.glob(f"{top}/*-linux-gnu*/**/*.so*"))
     libraries = sorted({str(it.parent) for it in found})
     program = home / "usr" / "lib" / "chromium" / "chromium-headless-shell"
-    return program, {"LD_LIBRARY_PATH": os.pathsep.join(libraries)}
+    fonts = home / "fonts.conf"
+    fonts.write_text(_FONTS, encoding="utf-8")
+    environment = {"LD_LIBRARY_PATH": os.pathsep.join(libraries), "FONTCONFIG_FILE": str(fonts)}
+    return program, environment
 
 
 def axe() -> str:
