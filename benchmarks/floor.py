@@ -42,19 +42,22 @@ def _schema(registry: str, header: bytes) -> Any:  # noqa: ANN401 - fastavro's
 class Poster:
     """POSTs with so many requests under way at once."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, authority: str | None) -> None:
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_MAXCONNECTS, IN_FLIGHT)
-        self._idle = [self._handle(url) for _ in range(IN_FLIGHT)]
+        self._idle = [self._handle(url, authority) for _ in range(IN_FLIGHT)]
         self.busy = 0
 
     @staticmethod
-    def _handle(url: str) -> pycurl.Curl:
+    def _handle(url: str, authority: str | None) -> pycurl.Curl:
         curl = pycurl.Curl()
         curl.setopt(pycurl.URL, url)
         curl.setopt(pycurl.POST, 1)
         curl.setopt(pycurl.HTTPHEADER, ["Content-Type: application/json", "Expect:"])
         curl.setopt(pycurl.WRITEFUNCTION, len)
+        if authority is not None:
+            curl.setopt(pycurl.CAINFO, authority)
+            curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)  # as ours
         return curl
 
     def post(self, bodies: deque[bytes]) -> None:
@@ -81,7 +84,7 @@ def run(todo: Job) -> None:
     own = {"group.id": todo.group, "enable.auto.commit": False, "auto.offset.reset": "earliest"}
     consumer = Consumer({"bootstrap.servers": todo.bootstrap} | FETCH | todo.config | own)
     consumer.subscribe([todo.topic])
-    number, batch, poster = todo.events or maxsize, todo.batch, Poster(todo.url)
+    number, batch, poster = todo.events or maxsize, todo.batch, Poster(todo.url, todo.authority)
     schema: Any = None
     bodies: deque[bytes] = deque()
     waiting: list[bytes] = []

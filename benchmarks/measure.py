@@ -19,6 +19,8 @@ class Job(NamedTuple):
     group: str
     url: str
     """Where the calls go."""
+    authority: str | None
+    """The file with the certificate by which that is known; None where it speaks no TLS."""
     registry: str
     """Where the schema is."""
     events: int

@@ -44,7 +44,7 @@ def memory(on: Stage, seconds: float = SECONDS) -> Figures:
     with SinkProcess(latency_ms=LATENCY_MS) as sink, on.topic(None, PARTITIONS) as topic:
         for _ in range(times):
             fill(topic, LOAD)
-        process = start(OURS, on.job(topic, OURS.batch, 0, sink.url))
+        process = start(OURS, on.job(topic, OURS.batch, 0, sink))
         try:
             time.sleep(WARM_S)
             halves = [_peak_mb(process.pid, seconds / 2) for _ in range(2)]

@@ -77,6 +77,7 @@ def run(todo: Job) -> None:
             "SEG_HTTP__HOST": "127.0.0.1",
             "SEG_HTTP__PORT": "0",
         }
+        | ({} if todo.authority is None else {"SEG_DELIVERY__CA_FILE": todo.authority})
     )
     watch, figures = Watch(todo.events), dict[str, float]()
 

@@ -12,7 +12,7 @@ BODY = b'{"properties":"' + b"x" * 700 + b'"}'
 
 def run(todo: Job) -> None:
     """POST so many bodies of a usual size."""
-    poster, usage = Poster(todo.url), Usage()
+    poster, usage = Poster(todo.url, todo.authority), Usage()
     bodies = deque([BODY] * todo.events)
     while bodies or poster.busy:
         poster.post(bodies)

@@ -91,7 +91,7 @@ def ignored_share(points: list[Point]) -> float:
 def _group(stage: Stage, members: int, load: Load) -> Figures:
     """Let so many members share the records; they have joined when these are written."""
     with SinkProcess() as sink, stage.topic(None) as topic:
-        job = stage.job(topic, OURS.batch, 0, sink.url)
+        job = stage.job(topic, OURS.batch, 0, sink)
         group = [start(OURS, job) for _ in range(members)]
         try:
             for member in group:

@@ -162,7 +162,7 @@ class Stage:
         """Let *contender* handle *events* records of *topic*."""
         before = sink.counts()
         spawned_s = time.monotonic()
-        figures = finish(start(contender, self.job(topic, contender.batch, events, sink.url)))
+        figures = finish(start(contender, self.job(topic, contender.batch, events, sink)))
         after = sink.counts()
         figures["sink_busy"] = (after["cpu_s"] - before["cpu_s"]) / figures["seconds"]
         if "delivered_s" in figures:
@@ -175,13 +175,14 @@ class Stage:
         """Give a topic with the records of *filled*, for one contender."""
         return contextmanager(self.broker.topic)(partitions, filled)
 
-    def job(self, topic: Topic, batch: int, events: int, url: str) -> Job:
+    def job(self, topic: Topic, batch: int, events: int, sink: SinkProcess) -> Job:
         """Return what to tell a contender, as the first member of a group."""
         return Job(
             bootstrap=topic.bootstrap,
             topic=topic.name,
             group=f"bench-{os.getpid()}-{next(self._groups)}",
-            url=url,
+            url=sink.url,
+            authority=None if sink.authority is None else str(sink.authority),
             registry=self._registry,
             events=events,
             batch=batch,

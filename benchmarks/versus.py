@@ -63,7 +63,7 @@ class Run:
             "ours, batches of 50, typed": (OURS_BATCH, typed),
         }
         with SinkProcess() as sink:
-            return self._rounds(
+            return self.in_turn(
                 rounds, {name: _job(stage, *task, sink) for name, task in field.items()}
             )
 
@@ -77,7 +77,7 @@ class Run:
                 **{name: _job(stage, peer, few, slow) for name, peer in self.peers.items()},
                 "ours, single, 100 ms": _job(stage, OURS, many, far),
             }
-            return self._rounds(rounds, field)
+            return self.in_turn(rounds, field)
 
     def stream(self, seconds: float = STREAM_S) -> dict[str, Figures]:
         """Let each take a steady stream, and see how old a call is when the sink has read it."""
@@ -88,10 +88,11 @@ class Run:
             "ours, batches of 50": OURS_BATCH,
             **self.peers,
         }
-        jobs = {name: _stream(self.stage, contender, seconds) for name, contender in field.items()}
-        return {name: rounds[0] for name, rounds in self._rounds(1, jobs).items() if rounds}
+        jobs = {name: stream(self.stage, contender, seconds) for name, contender in field.items()}
+        return {name: rounds[0] for name, rounds in self.in_turn(1, jobs).items() if rounds}
 
-    def _rounds(self, rounds: int, field: dict[str, Callable[[], Figures]]) -> Rounds:
+    def in_turn(self, rounds: int, field: dict[str, Callable[[], Figures]]) -> Rounds:
+        """Run all of *field* one after the other, as many times as there are *rounds*."""
         results: Rounds = {name: [] for name in field}
         for number in range(rounds):
             for name, job in field.items():
@@ -114,10 +115,21 @@ def _job(
     return lambda: stage.run(contender, load, sink)
 
 
-def _stream(stage: Stage, contender: Contender, seconds: float) -> Callable[[], Figures]:
+def _tracing() -> SinkProcess:
+    return SinkProcess(trace=True)
+
+
+def stream(
+    stage: Stage,
+    contender: Contender,
+    seconds: float,
+    make_sink: Callable[[], SinkProcess] = _tracing,
+) -> Callable[[], Figures]:
+    """Return what lets *contender* take a steady stream, and tells how old the calls are."""
+
     def run() -> Figures:
-        with SinkProcess(trace=True) as sink, stage.topic(None) as topic:
-            job = stage.job(topic, contender.batch, 0, sink.url)
+        with make_sink() as sink, stage.topic(None) as topic:
+            job = stage.job(topic, contender.batch, 0, sink)
             taker = start(contender, job)
             command = [sys.executable, "-m", "benchmarks.pace", job.argument(), str(RATE)]
             with _ended(taker), _ended(subprocess.Popen(command)):

@@ -109,9 +109,9 @@ def test_peer_that_fails_is_left_out_and_the_rest_goes_on() -> None:
 
     run = Run(Stage(Embedded(), ""), {"peer": Contender("peer")}, lambda _text: None)
 
-    rounds = run._rounds(2, {"peer": fails, "ours": lambda: {CPU: 1.0}})
+    rounds = run.in_turn(2, {"peer": fails, "ours": lambda: {CPU: 1.0}})
 
     assert run.absent == {"peer": "cannot be had"}
     assert rounds == {"peer": [], "ours": [{CPU: 1.0}] * 2}
     with pytest.raises(ContenderError):
-        run._rounds(1, {"ours": fails})
+        run.in_turn(1, {"ours": fails})
