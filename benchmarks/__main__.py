@@ -14,6 +14,7 @@ from benchmarks.memory import memory
 from benchmarks.report import Results, reach, tables
 from benchmarks.scale import scale
 from benchmarks.stage import ContenderError, stage
+from benchmarks.tls import tls
 from benchmarks.versus import Run
 from tests.chart.tools import ToolsUnavailableError
 
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 WIDTH = 200
 """Of the tables, in a file."""
-SECTIONS = ("throughput", "slow", "stream", "scale", "memory")
+SECTIONS = ("throughput", "slow", "stream", "tls", "scale", "memory")
+OF_PEERS = frozenset({"throughput", "slow", "stream"})
+"""The sections that peers take part in."""
 
 
 @click.command()
@@ -39,7 +42,7 @@ def main(*, events: int, rounds: int, only: tuple[str, ...], as_json: bool) -> N
     others: dict[str, Contender] = {}
     absent: dict[str, str] = {}
     try:
-        others = peers()
+        others = peers() if OF_PEERS.intersection(wanted) else {}
     except ToolsUnavailableError as error:
         absent["peers"] = str(error)
 
@@ -59,6 +62,7 @@ def main(*, events: int, rounds: int, only: tuple[str, ...], as_json: bool) -> N
             throughput=section("throughput", lambda: run.throughput(events, rounds), {}),
             slow=section("slow", lambda: run.slow(events, rounds), {}),
             stream=section("stream", run.stream, {}),
+            tls=section("tls", lambda: tls(run, events, rounds), {}),
             scale=section("scale", lambda: scale(on, events, rounds, console.print), []),
             memory=section("memory", lambda: memory(on), {}),
             absent=absent | run.absent,

@@ -29,6 +29,7 @@ class Results(NamedTuple):
     throughput: Rounds
     slow: Rounds
     stream: dict[str, Figures]
+    tls: Rounds
     scale: list[Point]
     memory: Figures
     absent: dict[str, str]
@@ -52,6 +53,8 @@ def tables(results: Results) -> Iterator[Table]:
         yield _absent(results.absent)
     if results.throughput or results.slow:
         yield _faster(results)
+    if results.tls:
+        yield _tls(results.tls)
     if results.scale:
         yield _scale(results.scale)
     if goals := list(reach(results)):
@@ -97,6 +100,35 @@ def _faster(results: Results) -> Table:
             for rounds in (results.throughput, results.slow)
         ]
         table.add_row(name, *cells)
+    return table
+
+
+def _tls(rows: Rounds) -> Table:
+    columns = (
+        "events/s",
+        "CPU µs",
+        "÷ floor",
+        "sink's µs",
+        "connections",
+        "resumed",
+        "s",
+        "p99 ms",
+    )
+    table = Table("way to the sink", *columns)
+    for name, rounds in rows.items():
+        floor = rows[name.replace("ours", "floor", 1)]
+        p99_ms = rounds[0].get("p99_ms")
+        table.add_row(
+            name,
+            f"{middle(rounds, RATE):,.0f}",
+            f"{middle(rounds, CPU):,.1f}",
+            str(ratio(rounds, floor, CPU)) if rounds is not floor else "",
+            f"{middle(rounds, 'sink_us_per_event'):,.1f}",
+            f"{middle(rounds, 'connections'):,.0f}",
+            f"{sum(it['resumed'] for it in rounds) / sum(it['connections'] for it in rounds):.0%}",
+            f"{middle(rounds, 'connected_to_last_s'):.2f}",
+            "" if p99_ms is None else f"{p99_ms:,.1f}",
+        )
     return table
 
 

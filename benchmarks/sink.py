@@ -6,12 +6,12 @@ import ssl
 import subprocess
 import sys
 import urllib.request
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 import orjson
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from types import TracebackType
 
     from benchmarks.server import Counts

@@ -92,9 +92,7 @@ def certificate() -> Iterator[Tls]:
 
 
 def _sink(way: Way, known: Tls, *, trace: bool = False) -> Callable[[], SinkProcess]:
-    return lambda: SinkProcess(
-        trace=trace, tls=known if way.tls else None, requests=way.requests
-    )
+    return lambda: SinkProcess(trace=trace, tls=known if way.tls else None, requests=way.requests)
 
 
 def _backlog(

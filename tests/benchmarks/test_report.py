@@ -20,7 +20,11 @@ from benchmarks.versus import Run
 
 def figures(rate: float, cpu: float = 1.0) -> list[Figures]:
     """Return one round."""
-    return [{RATE: rate, CPU: cpu, "peak_mb": 90.0, "sink_busy": 0.2, "ready_s": 0.5}]
+    of_tls = dict.fromkeys(
+        ("sink_us_per_event", "connections", "resumed", "connected_to_last_s"), 1.0
+    )
+    more = {"peak_mb": 90.0, "sink_busy": 0.2, "ready_s": 0.5}
+    return [{RATE: rate, CPU: cpu} | more | of_tls]
 
 
 def results(cpu: float) -> Results:
@@ -33,6 +37,7 @@ def results(cpu: float) -> Results:
         throughput=floor | {SINGLE: single, BATCH: single} | peers,
         slow={SINGLE: single, FAR: single} | peers,
         stream={SINGLE: {"p50_ms": 2.0, "p95_ms": 4.0, "p99_ms": 9.0}},
+        tls={"floor, single: TLS": figures(30_000.0), "ours, single: TLS": single},
         scale=[Point("ignored", share, figures(1.0, 1.0 - share * 0.8), []) for share in (0, 0.99)],
         memory={"seconds": 30.0, "first_half_mb": 120.0, "second_half_mb": 120.0},
         absent={"a peer": "cannot be had"},
@@ -77,12 +82,15 @@ def test_tables_name_every_row_and_what_is_missing() -> None:
 
     assert isinstance(console.file, io.StringIO)
     text = console.file.getvalue()
-    assert all(name in text for name in (SINGLE, BATCH, *PEERS, "a peer", "cannot be had"))
+    assert all(
+        name in text
+        for name in (SINGLE, BATCH, *PEERS, "ours, single: TLS", "a peer", "cannot be had")
+    )
 
 
 def test_nothing_measured_is_no_table() -> None:
     """Sections that were left out leave no empty tables and no goals."""
-    none = Results("a broker", {}, {}, {}, [], {}, {})
+    none = Results("a broker", {}, {}, {}, {}, [], {}, {})
 
     assert [*tables(none), *reach(none)] == []
 

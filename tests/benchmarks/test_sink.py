@@ -7,13 +7,16 @@ import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING
 
+import pycurl
 import pytest
 
-from benchmarks.sink import SinkProcess
+from benchmarks.sink import SinkProcess, Tls
 from consumer.core.timing import SystemClock
+from tests.security.authority import Authority
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 CLOCK = SystemClock()
 
@@ -74,3 +77,41 @@ def test_sink_is_away_for_a_while_from_the_first_request_on() -> None:
 
         assert CLOCK.monotonic_s() - start_s >= 0.3
         assert sink.counts()["requests"] == 1
+
+
+def test_connections_are_resumed_and_closed_over_tls(tmp_path: Path) -> None:
+    """Each lasts for two requests; the second goes on with the session of the first."""
+    authority = Authority(tmp_path / "authority")
+    tls = Tls(authority.issue("sink").together(), authority.certificate)
+    with SinkProcess(tls=tls, requests=2) as sink:
+        client = CurlPost(sink.url, tls.authority)
+        connections = [client.post() for _ in range(4)]
+        counts = sink.counts()
+
+    assert connections == [1, 0, 1, 0]
+    assert (counts["requests"], counts["connections"], counts["resumed"]) == (4, 2, 1)
+
+
+def test_connection_without_tls_is_never_resumed(sink: SinkProcess) -> None:
+    """It is counted with its first call, and by nothing else."""
+    post(sink.url)
+
+    counts = sink.counts()
+
+    assert (counts["connections"], counts["resumed"]) == (1, 0)
+
+
+class CurlPost:
+    """POSTs one after the other, and keeps its connection while it may."""
+
+    def __init__(self, url: str, authority: Path) -> None:
+        self._curl = pycurl.Curl()
+        self._curl.setopt(pycurl.URL, url)
+        self._curl.setopt(pycurl.CAINFO, str(authority))
+        self._curl.setopt(pycurl.POSTFIELDS, b"{}")
+        self._curl.setopt(pycurl.WRITEFUNCTION, len)
+
+    def post(self) -> int:
+        """POST; return how many connections were made for it."""
+        self._curl.perform()
+        return int(self._curl.getinfo(pycurl.NUM_CONNECTS))
