@@ -80,16 +80,16 @@ def test_sink_is_away_for_a_while_from_the_first_request_on() -> None:
 
 
 def test_connections_are_resumed_and_closed_over_tls(tmp_path: Path) -> None:
-    """Each lasts for two requests; the second goes on with the session of the first."""
+    """Each lasts for two requests; the others go on with the session of the first."""
     authority = Authority(tmp_path / "authority")
     tls = Tls(authority.issue("sink").together(), authority.certificate)
     with SinkProcess(tls=tls, requests=2) as sink:
         client = CurlPost(sink.url, tls.authority)
-        connections = [client.post() for _ in range(4)]
+        connections = [client.post() for _ in range(6)]
         counts = sink.counts()
 
-    assert connections == [1, 0, 1, 0]
-    assert (counts["requests"], counts["connections"], counts["resumed"]) == (4, 2, 1)
+    assert connections == [1, 0, 1, 0, 1, 0]
+    assert (counts["requests"], counts["connections"], counts["resumed"]) == (6, 3, 2)
 
 
 def test_connection_without_tls_is_never_resumed(sink: SinkProcess) -> None:
