@@ -76,7 +76,7 @@ cluster-test: ready ## Walk a release's life on a cluster: KUBECONFIG's, or one 
 	@$(BIN)/python -m tests.cluster
 
 weather: ready ## Simulate hours of a Seg that fails, into docs/weather.md (half an hour).
-	@$(BIN)/python -m tests.seg.grid
+	@$(BEST) $(BIN)/python -m tests.seg.grid
 
 storms: ready ## Run the program at a Seg that fails, into docs/weather.md (a quarter of an hour).
 	@$(BIN)/python -m tests.seg.storms
