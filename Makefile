@@ -75,7 +75,7 @@ image-test: ready ## Build the image with buildah and run it with runc (needs ro
 cluster-test: ready ## Walk a release's life on a cluster: KUBECONFIG's, or one of its own (needs root).
 	@$(BIN)/python -m tests.cluster
 
-weather: ready ## Simulate hours of a Seg that fails, into docs/weather.md (half an hour).
+weather: compiled ## Simulate hours of a Seg that fails, into docs/weather.md (minutes compiled, else half an hour).
 	@$(BEST) $(BIN)/python -m tests.seg.grid
 
 storms: ready ## Run the program at a Seg that fails, into docs/weather.md (a quarter of an hour).
