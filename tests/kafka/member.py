@@ -31,7 +31,8 @@ EAGER = {"SEG_KAFKA__ASSIGNMENT_STRATEGY": "range"}
 CONSUMER = {"SEG_KAFKA__GROUP_PROTOCOL": "consumer"}
 PROTOCOLS = {"cooperative-sticky": COOPERATIVE, "range": EAGER, "consumer": CONSUMER}
 
-_OF_THE_CLASSIC_PROTOCOL = ("session.timeout.ms", "heartbeat.interval.ms")
+OF_THE_CLASSIC_PROTOCOL = ("session.timeout.ms", "heartbeat.interval.ms")
+"""What KIP-848 leaves to the brokers."""
 
 
 def environment(broker: Broker, topics: str, **variables: str) -> dict[str, str]:
@@ -39,7 +40,7 @@ def environment(broker: Broker, topics: str, **variables: str) -> dict[str, str]
     config = broker.config
     if variables.get("SEG_KAFKA__GROUP_PROTOCOL") == "consumer":
         config = {
-            name: value for name, value in config.items() if name not in _OF_THE_CLASSIC_PROTOCOL
+            name: value for name, value in config.items() if name not in OF_THE_CLASSIC_PROTOCOL
         }
     return {
         "SEG_KAFKA__BOOTSTRAP_SERVERS": broker.bootstrap,

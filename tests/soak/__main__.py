@@ -17,7 +17,12 @@ from typing import TYPE_CHECKING
 import click
 import orjson
 
-from tests.kafka.member import PROTOCOLS, WEBSITE_ID, environment
+from tests.kafka.member import (
+    OF_THE_CLASSIC_PROTOCOL,
+    PROTOCOLS,
+    WEBSITE_ID,
+    environment,
+)
 from tests.soak.brokers import KINDS, brokers
 from tests.soak.members import Members
 from tests.soak.seg import SegFaults
@@ -38,8 +43,16 @@ MUST_BE_NONE = ("lost", "out_of_order", "left_behind", "uncommitted", "failures"
 @click.option("--mode", type=click.Choice(["single", "batch"]), default="single")
 @click.option("--protocol", type=click.Choice(list(PROTOCOLS)), default="cooperative-sticky")
 @click.option("--brokers", "kind", type=click.Choice(list(KINDS)), default="embedded")
+@click.option("--usual-session", is_flag=True, help="45 s, as users have it, instead of 6.")
 def main(
-    *, seconds: float, seed: int | None, size: int, kill_every: float, kind: str, **how: str
+    *,
+    seconds: float,
+    seed: int | None,
+    size: int,
+    kill_every: float,
+    kind: str,
+    usual_session: bool,
+    **how: str,
 ) -> None:
     """Run the consumer under fire and count what was lost, out of order or sent twice."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # else the processes would outlive it
@@ -49,7 +62,7 @@ def main(
     click.echo(f"seed {seed}; logs and data are in {folder}", err=True)
     with (
         _scenery(folder, kind, random, **how) as scenery,
-        closing(Members(os.environ | scenery.env, folder)) as members,
+        closing(Members(_members_env(scenery, usual_session=usual_session), folder)) as members,
     ):
         for _ in range(size):
             members.start()
@@ -60,6 +73,14 @@ def main(
     if any(figures[name] for name in MUST_BE_NONE):
         raise SystemExit(1)
     shutil.rmtree(folder)
+
+
+def _members_env(scenery: Scenery, *, usual_session: bool) -> dict[str, str]:
+    """Return the variables of the members."""
+    config = orjson.loads(scenery.env["SEG_KAFKA__CONFIG"])
+    if usual_session:
+        config = {it: value for it, value in config.items() if it not in OF_THE_CLASSIC_PROTOCOL}
+    return os.environ | scenery.env | {"SEG_KAFKA__CONFIG": orjson.dumps(config).decode()}
 
 
 @contextmanager
