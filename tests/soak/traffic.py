@@ -41,7 +41,7 @@ class Traffic:
         """Write *records* more."""
         for _ in range(records):
             user = self._random.randrange(USERS)
-            self._producer.put(Outgoing(f"u-{user}".encode(), self._encode(self._call(user))))
+            self._producer.put(Outgoing(f"u-{user}".encode(), self._value(user)))
 
     def close(self) -> None:
         """Wait until the brokers have acknowledged everything.
@@ -51,17 +51,17 @@ class Traffic:
         """
         self._producer.close()
 
-    def _call(self, user: int) -> Object:
+    def _value(self, user: int) -> bytes:
         dice = self._random.random()
         call: Object = {"type": "track", "userId": f"u-{user}"}
         if dice < IGNORED:
-            return call | {"event": "Signed Up"}
+            return self._encode(call | {"event": "Signed Up"})
         if dice < IGNORED + POISON:
             self.poison += 1
-            return call | {"event": "Viewed Product", "properties": {"price": "much"}}
+            return b"no Avro"
         self.deliverable += 1
         self._numbers[user] += 1
         call |= {"messageId": f"{user}-{self._numbers[user]}"}
         call |= {"timestamp": "2026-11-23T10:00:00.000Z"}
         properties: Object = {"id": "507f", "price": 18.99, "categories": ["Games"]}
-        return call | {"event": "Viewed Product", "properties": properties}
+        return self._encode(call | {"event": "Viewed Product", "properties": properties})
