@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from confluent_kafka import Consumer, TopicPartition
@@ -183,7 +184,8 @@ class Scene:
         assert self.unfinished_but_committed() == []
         for user in range(USERS):
             order = [_number(line.message_id) for line in lines if line.user == f"u-{user}"]
-            assert order == sorted(order)
+            late = [(a, b) for a, b in pairwise(order) if a > b]
+            assert not late, f"u-{user}: a call came before one that was written earlier: {late}"
         assert self.sandbox.summary()["doubles_by"].keys() <= {"idempotency_key"}
 
     @contextmanager
