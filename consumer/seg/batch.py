@@ -45,6 +45,7 @@ class Row:
         "failures",
         "lone",
         "mark",
+        "proved",
         "refused",
         "unproved",
     )
@@ -57,6 +58,8 @@ class Row:
         self.failures = 0
         self.unproved = 0
         """How many of them may be the call's own, since it was last put to the proof."""
+        self.proved = False
+        """Seg took or judged one of those: from now on one goes ahead after each failure."""
         self.lone = 0
         """How many of them speak of these calls, for others were taken meanwhile."""
         self.chance = 1.0

@@ -88,6 +88,7 @@ class Judge:
         task = batch.unprove()
         if taken:
             row.ahead.add(task)
+        row.proved = True
         batch.failures = 0
         row.lone += 1
         row.chance *= PROOF
@@ -173,7 +174,7 @@ class Judge:
         if answer.status == TOO_MANY_REQUESTS or (self.weather.takes and not alone):
             return None  # a throttle; or there are others to compare it with
         enough = row.unproved >= max(self._policy.max_attempts, self.weather.row(BOUND))
-        if not enough and row.chance == 1.0:
+        if not enough and not row.proved:
             return None
         task = self._outbox.company(batch, again=enough)
         if task is None:

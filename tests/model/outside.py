@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ from consumer.core.model import Tenure, bytes_of
 from consumer.core.ports import Extent
 from consumer.seg.answers import NOT_SENT, Answer
 from consumer.seg.batch import Batch
-from tests.model.script import DRAIN_S, LEASE_S, TIMEOUT_S, Request
+from tests.model.script import DRAIN_S, LEASE_S, POLICY, TIMEOUT_S, Request
 from tests.model.truth import Place
 
 if TYPE_CHECKING:
@@ -212,6 +212,7 @@ class ModelSeg:
         self.send_until_s = 0.0
         self.under_way: list[Request] = []
         self._handed: list[tuple[Batch, bytes, str]] = []  # and not on the wire
+        self._failed: Counter[Place] = Counter()  # alone, how often
 
     @property
     def in_flight(self) -> int:
@@ -248,7 +249,9 @@ class ModelSeg:
             others = zip(other.places, other.epochs, strict=True)
             assert lanes.isdisjoint((truth.lane(place), epoch) for place, epoch in others), "lanes"
         if token.proving:
-            truth.overtaken.add(_place(token._tasks[token._start].record))
+            late = _place(token._tasks[token._start].record)
+            assert self._failed[late] >= POLICY.max_attempts, f"early: {late} is overtaken"
+            truth.overtaken.add(late)
         now_s = self._world.clock.now_s
         self.under_way.append(Request(token, places, epochs, now_s, token.proving))
         self._member.passes("sent")
@@ -306,6 +309,8 @@ class ModelSeg:
             truth.end(place, "unsupported")
         elif status != 200:
             truth.failed.add(place)
+        if status not in {200, 400, 429, 501}:
+            self._failed[place] += 1
 
     def _verdict(self, places: tuple[Place, ...], kind: AnswerKind) -> tuple[int | None, bool]:
         """Return the status and whether Seg takes the calls; an array is taken whole or not."""

@@ -10,6 +10,7 @@ at the very event that could break it, so a failure points at its cause.
     back    a commit never forgets what an older one called finished      3
     order   first acceptances of one lane are in the order of offsets;    2
             what went ahead of a call under proof follows it once more
+    early   a call is overtaken only after `max_attempts` failures        2
     lanes   one request at a time holds calls of a lane, in their order   2
     double  a call is sent again only if its fate was unknown here        3
     key     the same call, or the same array, has the same key            3

@@ -358,6 +358,22 @@ class TestOneLane:
         assert dead_of(parts.settled) == []
         assert offsets_of(parts.settled) == [*range(8)]
 
+    @pytest.mark.parametrize("failures", range(1, 10))
+    def test_others_end_before_it(self, failures: int) -> None:
+        """Others that were taken do not shorten its row: nothing overtakes it before the tenth."""
+        tries = iter(range(failures))
+        parts = bench(
+            lambda calls, _now_s: an_answer(
+                500 if calls == [0] and next(tries, None) is not None else 200
+            )
+        )
+        parts.put("all"), parts.put("all")
+        run(parts, lambda: parts.delivery.failures == 1)
+        parts.put(), parts.put()
+        run(parts, lambda: len(ends(parts.settled)) == 4)
+
+        assert sent(parts) == [[0], [2], [3], *[[0]] * failures, [1]]
+
     @pytest.mark.parametrize("status", [500, 503, None])
     def test_outage_ends_in_ragged_steps(self, status: int | None) -> None:
         """An outage that ends slowly costs nobody its delivery."""
