@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from consumer.settings import KafkaSettings
     from tests.monitoring.prometheus import Prometheus
 
 PARTITIONS = 4
@@ -68,6 +69,7 @@ def troubled_members(folder: Path) -> Iterator[Prometheus]:
         ill = Options(website_id=WEBSITE_ID, faults=(Fault(status=500),))
         down = stack.enter_context(Sandbox.start(ill))
         registry = stack.enter_context(running(RegistryStub()))
+        kafka = load(env=settings_of(broker.bootstrap, well.url, registry.url)).kafka
         members = {}
         for name, own in SETTINGS.items():
             endpoint = down.url if name == "down" else well.url
@@ -75,7 +77,10 @@ def troubled_members(folder: Path) -> Iterator[Prometheus]:
             # No call is given up; and a slow registry is never an absent one.
             settings |= {"SEG_DELIVERY__RETRY_BUDGET_S": "14400"} | own
             settings |= {"SEG_SCHEMA_REGISTRY__TIMEOUT_S": "60"}
-            _fill(broker, settings, name, _records(name, registry))
+            broker.create_topic(name, PARTITIONS)
+            broker.create_topic(f"{name}.dead-letter", 1)
+            if name != "healthy":
+                _write(kafka, name, _records(name, registry))
             members[name] = Member(folder, name, settings)
             if name == "rebalance":
                 members["second"] = Member(folder, "second", settings)
@@ -87,6 +92,9 @@ def troubled_members(folder: Path) -> Iterator[Prometheus]:
             member.start()
         for member in members.values():
             wait_for(lambda member=member: member.page("metrics"), STARTED_S)  # type: ignore[misc]
+        # What is read before the first scrape is no rate.
+        wait_for(lambda: prometheus.now('up{pod="healthy"} == 1'))
+        _write(kafka, "healthy", _records("healthy", registry))
         ended = threading.Event()
         comes_and_goes = threading.Thread(target=_come_and_go, args=(members["second"], ended))
         comes_and_goes.start()
@@ -113,12 +121,8 @@ def _framed(page: bytes, registry: RegistryStub, number: int) -> bytes:
     return b"\0" + schema_id.to_bytes(4, "big") + page[10:]
 
 
-def _fill(
-    broker: EmbeddedBroker, settings: dict[str, str], topic: str, records: list[Records]
-) -> None:
-    broker.create_topic(topic, PARTITIONS)
-    broker.create_topic(f"{topic}.dead-letter", 1)
-    producer = TopicProducer(load(env=settings).kafka, topic)
+def _write(kafka: KafkaSettings, topic: str, records: list[Records]) -> None:
+    producer = TopicProducer(kafka, topic)
     for value, times, partition in records:
         for number in range(times):
             at = number % PARTITIONS if partition is None else partition
