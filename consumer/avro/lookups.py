@@ -15,9 +15,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NoReturn, TypeAlias
 
+from consumer.avro.conversation import DEPENDENCY, Request
 from consumer.avro.framing import described
 from consumer.avro.registry import RefusedError, look_up, schema_path
-from consumer.avro.rest import DEPENDENCY, Request, Rest
+from consumer.avro.rest import Rest
 from consumer.core.errors import DeadLetterReason, PendingError, PoisonError, UnavailableError
 
 if TYPE_CHECKING:
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 
     from structlog.typing import FilteringBoundLogger
 
+    from consumer.avro.conversation import Access, Steps, Talk
     from consumer.avro.framing import RegistryId
-    from consumer.avro.rest import Access, Steps, Talk
     from consumer.core.timing import Clock
 
 UNKNOWN_FOR_S: Final = 60.0

@@ -22,13 +22,14 @@ from uuid import UUID
 
 import orjson
 
+from consumer.avro.conversation import DEPENDENCY, URL_SETTING, Request
 from consumer.avro.framing import GlobalId, described
-from consumer.avro.rest import DEPENDENCY, URL_SETTING, Request, Rest
+from consumer.avro.rest import Rest
 from consumer.core.errors import DeadLetterReason, PoisonError, StartError, UnavailableError
 
 if TYPE_CHECKING:
+    from consumer.avro.conversation import Access, Answer, Steps
     from consumer.avro.framing import RegistryId
-    from consumer.avro.rest import Access, Answer, Steps
     from consumer.core.model import Value
     from consumer.core.timing import Clock
 

@@ -1,9 +1,8 @@
 """Conversations with one schema registry by libcurl: many at once on one thread, none waited for.
 
-A conversation is a generator: it yields a request, gets the answer and goes on, so that what is
-asked next may depend on what was said. `Rest.step` carries all of them on as far as they get
-without waiting; `Rest.finish` waits, for commands. All of one takes at most `timeout_s`: names,
-proxies, TLS and each byte of each answer included.
+`Rest.step` carries all of them on as far as they get without waiting; `Rest.finish` waits, for
+commands. All of one takes at most `timeout_s`: names, proxies, TLS and each byte of each answer
+included.
 
 An answer that says something about the registry or its settings, and not about what was asked, is
 an UnavailableError with the name of the setting to look at. Redirects are not followed: they would
@@ -14,21 +13,19 @@ from __future__ import annotations
 
 import select
 from base64 import b64encode
-from collections.abc import Generator
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeAlias, TypeVar, cast
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 import orjson
 import pycurl
 
+from consumer.avro.conversation import DEPENDENCY, URL_SETTING, Answer, Request, Talk
 from consumer.core.errors import ConsumerError, UnavailableError
-from consumer.core.model import Object
 
 if TYPE_CHECKING:
+    from consumer.avro.conversation import Access, Steps, T
+    from consumer.core.model import Object
     from consumer.core.timing import Clock
-
-DEPENDENCY: Final = "schema_registry"
-URL_SETTING: Final = "SEG_SCHEMA_REGISTRY__URL"
 
 MAX_ANSWER_BYTES: Final = 1 << 20
 """A longer answer is no schema that anybody wrote."""
@@ -41,86 +38,6 @@ _TLS_FAILED: Final = frozenset(
 )
 _HUNG_UP: Final = frozenset({pycurl.E_SEND_ERROR, pycurl.E_RECV_ERROR})
 """By TLS 1.3 so ends a connection whose other end misses our certificate."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Access:
-    """Where the registry is, and what opens it; secrets stay out of its repr and of every text."""
-
-    url: str
-    others: tuple[str, ...] = ()
-    """More addresses of the same registry: when one fails, the next is asked, and from then on."""
-    user: str | None = None
-    password: str | None = None
-    token: str | None = None
-    ca_file: str | None = None
-    """None means libcurl's own idea, which is its builder's."""
-    cert_file: str | None = None
-    key_file: str | None = None
-    proxy: str | None = None
-    """None leaves it to the environment (https_proxy, http_proxy, all_proxy, no_proxy)."""
-    direct: bool = False
-    """Ignore the proxies of the environment: the registry is on this machine."""
-    connect_timeout_s: float = 2.0
-    timeout_s: float = 5.0
-    """For a whole conversation, the connection included."""
-
-    def __repr__(self) -> str:
-        return f"Access({self.url})"
-
-
-class Request(NamedTuple):
-    """What is asked of the registry."""
-
-    method: str
-    path: str
-    """Below the registry's address."""
-    body: bytes | None = None
-
-
-class Answer(NamedTuple):
-    """What the registry said about what was asked."""
-
-    status: int
-    body: Object | None
-    """None where it is no JSON object, or too long."""
-    text: bytes
-    """The same as it came; empty where it is too long."""
-
-
-T = TypeVar("T")
-Steps: TypeAlias = Generator[Request, Answer, T]
-"""A conversation: requests out, answers in, and what comes of it at the end."""
-
-
-class Talk(Generic[T]):
-    """A conversation under way; its outcome, once `over`."""
-
-    __slots__ = ("_error", "_value", "deadline_s", "others_left", "over", "steps")
-
-    def __init__(self, steps: Steps[T], deadline_s: float, others: int) -> None:
-        self.steps = steps
-        self.others_left = others  # addresses that it may still turn to
-        self.deadline_s = deadline_s  # monotonic
-        self.over = False
-        self._value: T | None = None
-        self._error: ConsumerError | None = None
-
-    def end(self, value: T | None, error: ConsumerError | None = None) -> None:
-        """Note what came of it."""
-        self.over = True
-        self._value, self._error = value, error
-
-    @property
-    def outcome(self) -> T:
-        """What the conversation returned.
-
-        Raises:
-            ConsumerError: what it raised.
-        """
-        if self._error is not None:
-            raise self._error
-        return cast("T", self._value)
 
 
 class _Asked(NamedTuple):

@@ -6,10 +6,10 @@ import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from consumer.avro.conversation import Access
 from consumer.avro.decoder import Decoder, Reading
 from consumer.avro.lookups import Lookups
 from consumer.avro.registry import Registry
-from consumer.avro.rest import Access
 from consumer.avro.schemas import folder
 from consumer.settings.kinds import is_this_machine
 from consumer.translate import Translator

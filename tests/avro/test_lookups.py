@@ -12,6 +12,7 @@ import pytest
 import structlog
 from structlog.testing import LogCapture
 
+from consumer.avro.conversation import Access
 from consumer.avro.lookups import (
     MAX_AT_ONCE,
     MAX_OPEN,
@@ -21,7 +22,6 @@ from consumer.avro.lookups import (
     UNKNOWN_FOR_S,
     Lookups,
 )
-from consumer.avro.rest import Access
 from consumer.core.errors import DeadLetterReason, PendingError, PoisonError, UnavailableError
 from tests.avro.registry_stub import RegistryStub, running
 from tests.fakes import FakeClock

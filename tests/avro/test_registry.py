@@ -13,9 +13,10 @@ from uuid import UUID
 
 import pytest
 
+from consumer.avro.conversation import Access
 from consumer.avro.framing import GlobalId
 from consumer.avro.registry import Registry
-from consumer.avro.rest import MAX_ANSWER_BYTES, Access
+from consumer.avro.rest import MAX_ANSWER_BYTES
 from consumer.core.errors import DeadLetterReason, PoisonError, StartError, UnavailableError
 from consumer.core.timing import SystemClock
 from tests.avro.registry_stub import RegistryStub, running

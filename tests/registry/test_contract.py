@@ -9,10 +9,10 @@ from urllib.parse import quote
 import pytest
 import urllib3
 
+from consumer.avro.conversation import Access
 from consumer.avro.encoder import Encoder
 from consumer.avro.framing import GlobalId
 from consumer.avro.registry import Registry
-from consumer.avro.rest import Access
 from consumer.core.errors import DeadLetterReason, PoisonError, StartError
 from consumer.core.timing import SystemClock
 from tests.registry.backends import Real

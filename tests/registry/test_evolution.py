@@ -11,8 +11,8 @@ from fastavro import parse_schema, schemaless_writer
 
 from consumer.avro import framing
 from consumer.avro.compatibility import check, readable
+from consumer.avro.conversation import Access
 from consumer.avro.registry import Registry
-from consumer.avro.rest import Access
 from consumer.core.timing import SystemClock
 from consumer.program.reading import decoder_of
 from consumer.settings import SchemasSettings

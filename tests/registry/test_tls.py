@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from consumer.avro.conversation import Access
 from consumer.avro.registry import Registry
-from consumer.avro.rest import Access
 from consumer.core.errors import UnavailableError
 from consumer.core.timing import SystemClock
 from tests.avro.registry_stub import RegistryStub, running
