@@ -154,8 +154,14 @@ class KafkaSource:
         return bool(self._consumer.memberid()) and (generation is None or generation > 0)
 
     def close(self) -> None:
-        """Leave the group; the listener is told of what was still owned."""
+        """Leave the group; the listener is told of what was still owned.
+
+        What the group still says is heard before the end: afterwards librdkafka would wait for ever
+        in the answer to an assignment (its issue 4884).
+        """
         self._closing = True
+        self._consumer.unsubscribe()
+        self._consumer.poll(0)
         self._consumer.close()
 
     def _consume(self, max_records: int, timeout_s: float) -> list[Record]:

@@ -8,6 +8,7 @@ so that case is tested on the real one.
 from __future__ import annotations
 
 from collections import Counter
+from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,14 +17,14 @@ from consumer.core.ledger import Checkpoint
 from consumer.core.model import Partition
 from consumer.core.timing import SystemClock
 from tests.kafka.brokers import Embedded, committed
-from tests.kafka.member import PROTOCOLS, Said, fill, produce, turns, until
-from tests.kafka.program import pause
+from tests.kafka.member import PROTOCOLS, Member, Said, fill, produce, settings_for, turns, until
+from tests.kafka.program import eventually, pause
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from consumer.settings import Settings
     from tests.kafka.brokers import Broker
-    from tests.kafka.member import Member
 
     Join = Callable[..., Member]
 
@@ -210,6 +211,31 @@ def test_who_leaves_takes_nothing_more(
 
     assert clock.monotonic_s() - start_s < 5.0
     assert [it.what for it in second.said[heard:]] == ["revoked"]
+
+
+def come_and_go(settings: list[Settings]) -> None:
+    """Join each group, and leave it at another moment after one has been taken in."""
+    for number, each in enumerate(settings):
+        member = Member(each)
+        eventually(lambda member=member: bool(member.source.is_member))  # type: ignore[misc]
+        pause(number * 0.007)
+        member.kill()
+
+
+def test_who_leaves_while_it_is_given_something_comes_to_an_end(
+    embedded: Embedded, topic: str, protocol: dict[str, str]
+) -> None:
+    """Also where it never polled: librdkafka waits for ever in one such stop of five."""
+    topics = [f"{topic}-{number}" for number in range(20)]
+    for name in topics:
+        embedded.create_topic(name, 1)
+    settings = [settings_for(embedded, name, **protocol) for name in topics]
+    process = get_context("spawn").Process(target=come_and_go, args=(settings,))
+    process.start()
+    process.join(40)
+    process.kill()
+
+    assert process.exitcode == 0
 
 
 def test_a_spare_member_is_one(
