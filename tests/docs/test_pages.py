@@ -34,7 +34,8 @@ def test_every_file_that_a_page_names_is_there(page: Path) -> None:
 def test_the_release_page_lists_what_ci_runs() -> None:
     """Its first table has the steps of `.ci/run`, in their order."""
     page = (ROOT / "docs" / "release.md").read_text("utf-8")
-    steps = re.findall(r"^(?:nice )?(make [a-z-]+)", (ROOT / ".ci" / "run").read_text("utf-8"), re.MULTILINE)
+    run = (ROOT / ".ci" / "run").read_text("utf-8")
+    steps = re.findall(r"^(?:nice )?(make [a-z-]+)", run, re.MULTILINE)
     first = page.split("\n\n")[2]
 
     assert re.findall(r"^\| `(make .+?)` \|", first, re.MULTILINE) == steps
