@@ -249,9 +249,10 @@ class ModelSeg:
             others = zip(other.places, other.epochs, strict=True)
             assert lanes.isdisjoint((truth.lane(place), epoch) for place, epoch in others), "lanes"
         if token.proving:
-            late = _place(token._tasks[token._start].record)
-            assert self._failed[late] >= POLICY.max_attempts, f"early: {late} is overtaken"
-            truth.overtaken.add(late)
+            behind = token._tasks.index(token.calls[0])
+            late = [_place(task.record) for task in token._tasks[token._start : behind]]
+            assert self._failed[late[0]] >= POLICY.max_attempts, f"early: {late[0]} is overtaken"
+            truth.overtaken.update(late)
         now_s = self._world.clock.now_s
         self.under_way.append(Request(token, places, epochs, now_s, token.proving))
         self._member.passes("sent")

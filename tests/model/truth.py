@@ -90,7 +90,7 @@ class Truth:
         self.unclear: set[Place] = set()
         """Calls that Seg may have taken although the answer said nothing of the kind."""
         self.overtaken: set[Place] = set()
-        """Calls under proof: others of their lane went ahead of them."""
+        """Calls under proof, and those behind them that others of their lane went ahead of, too."""
         self.owed: set[Place] = set()
         """Calls that went ahead of one that was taken after all: they must follow it."""
         self.sent_in: dict[Place, set[Epoch]] = {}
