@@ -139,6 +139,7 @@ class Batch:
         """
         if self._end - self._start > 1:
             self._guilty_before = self._end
+            self.failures = 0  # half of it is another request, which waits as one that is new
             self._halve(self._end)
             return None
         return self.set_aside()

@@ -259,6 +259,18 @@ class TestRetries:
         assert end[3] == "retries_exhausted"
         assert {offset for offset in range(8) if end.get(offset) == "delivered"} >= {0, 1, 2}
 
+    def test_poison_in_a_large_batch(self) -> None:
+        """Each half is a request of its own, and does not wait for as long as the whole did."""
+        batching = Batching(max_calls=64, max_bytes=100_000, max_age_s=0.1)
+        parts = bench(
+            lambda calls, _now_s: an_answer(500 if 3 in calls else 200), batching=batching
+        )
+        for _ in range(64):
+            parts.put()
+        busy(parts, 700.0, every_s=0.25)
+
+        assert offsets_of(dead_of(parts.settled)) == [3]
+
 
 def busy(parts: Bench, seconds: float, *, every_s: float, lane: str | None = None) -> None:
     """Let *seconds* pass in which a call comes every so often, by default in a lane of its own."""
