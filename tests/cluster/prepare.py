@@ -22,18 +22,8 @@ HOME = ROOT / ".cache" / "cluster"
 BIN = HOME / "bin"
 VERSION = "1.34.4"
 PROGRAMS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kubectl")
-NEEDED = (
-    "go",
-    "etcd",
-    "containerd",
-    "ctr",
-    "runc",
-    "ip",
-    "iptables",
-    "openssl",
-    "socat",
-    "unshare",
-)
+NEEDED = ("openssl", "socat")
+NEEDED_FOR_OUR_OWN = ("go", "etcd", "containerd", "ctr", "runc", "ip", "iptables", "unshare")
 PAUSE = "localhost/pause:1"
 IMAGES = {name: HOME / f"{name}.tar" for name in ("pause", "seg-consumer")}
 
@@ -45,15 +35,16 @@ func main() { c := make(chan os.Signal, 1); signal.Notify(c, syscall.SIGTERM); <
 
 def missing() -> str | None:
     """Return in a sentence what this machine lacks for the walk; None if nothing."""
-    if "KUBECONFIG" in os.environ:
-        given = [name for name in ("CLUSTER_ADDRESS", "CLUSTER_IMAGE") if name not in os.environ]
-        return f"with KUBECONFIG needs {' and '.join(given)}, too" if given else _no_kafka()
-    absent = [name for name in NEEDED if shutil.which(name) is None]
-    if not Path("/usr/lib/cni/bridge").exists():
+    given = "KUBECONFIG" in os.environ
+    if given and "CLUSTER_IMAGE" not in os.environ:
+        return "with KUBECONFIG needs CLUSTER_IMAGE, the image's name as its nodes find it"
+    needed = (*NEEDED, *(("kubectl",) if given else NEEDED_FOR_OUR_OWN))
+    absent = [name for name in needed if shutil.which(name) is None]
+    if not given and not Path("/usr/lib/cni/bridge").exists():
         absent.append("containernetworking-plugins")
     if absent:
-        return f"needs a KUBECONFIG, or for a cluster of its own {', '.join(absent)}"
-    return engine.missing() or _no_kafka()
+        return f"needs {', '.join(absent)}" + ("" if given else ", or a KUBECONFIG")
+    return (None if given else engine.missing()) or _no_kafka()
 
 
 def _no_kafka() -> str | None:

@@ -1,7 +1,7 @@
 """A release's life on a real cluster, events coming in all the while; the parts follow each other.
 
-`make cluster-test` runs it on a cluster of its own. With KUBECONFIG it takes that one:
-CLUSTER_IMAGE is then the image as its nodes pull it, CLUSTER_ADDRESS this machine as pods see it.
+`make cluster-test` runs it on a cluster of its own. With KUBECONFIG it takes that one, and
+CLUSTER_IMAGE is the image's name as its nodes find it.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ import os
 import re
 import shlex
 import shutil
-import tempfile
+from contextlib import ExitStack
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,7 +21,7 @@ import yaml
 
 from consumer.demo import WEBSITE_ID
 from tests.chart.generate import CHART
-from tests.cluster.node import ADDRESS, Node
+from tests.cluster.node import Node
 from tests.cluster.prepare import missing
 from tests.cluster.world import NAMESPACE, World, until
 from tests.docs.commands import kind, shown
@@ -75,26 +76,24 @@ def _world() -> Iterator[World]:
     if (reason := missing()) is not None:
         pytest.skip(reason)
     given = os.environ.get("KUBECONFIG")
-    home = Path(tempfile.mkdtemp(prefix="cluster-"))
-    node = None if given else Node(home)
-    world = World(
-        Path(given) if given else home / "kubeconfig",
-        os.environ.get("CLUSTER_ADDRESS", ADDRESS),
-        home,
-    )
-    world.do("kubectl", "create", "namespace", NAMESPACE)
-    world.do("kubectl", "label", "namespace", NAMESPACE, *ENFORCED)
-    world.do(*ELSEWHERE[1].split())
-    world.do("kubectl", "create", "configmap", "seg-ca", f"--from-file=ca.crt={world.authority}")
-    if node is not None:
-        world.answer_names()
-        for each in KINDS:
-            world.do("kubectl", "apply", "-f", "-", text=DEFINITION.format(**each))
-    yield world
-    world.do("kubectl", "delete", "namespace", NAMESPACE)
-    world.close()
-    if node is not None:
-        node.close()
+    home = Path(mkdtemp(prefix="cluster-"))  # stays with its logs where the start fails
+    with ExitStack() as undo:
+        if given is None:
+            undo.callback(Node(home).close)
+        world = World(Path(given or home / "kubeconfig"), home)
+        undo.callback(world.close)
+        world.do("kubectl", "create", "namespace", NAMESPACE)
+        undo.callback(world.do, "kubectl", "delete", "namespace", NAMESPACE)
+        world.do("kubectl", "label", "namespace", NAMESPACE, *ENFORCED)
+        world.do(*ELSEWHERE[1].split())
+        world.do(
+            "kubectl", "create", "configmap", "seg-ca", f"--from-file=ca.crt={world.authority}"
+        )
+        if given is None:
+            world.answer_names()
+            for each in KINDS:
+                world.do("kubectl", "apply", "-f", "-", text=DEFINITION.format(**each))
+        yield world
     shutil.rmtree(home)
 
 

@@ -40,15 +40,16 @@ PARTITIONS = 4
 
 
 class World:
-    """A cluster by its *kubeconfig*, and at *address*, as its pods see it, all that they need."""
+    """A cluster by its *kubeconfig*, and on this machine all that its pods need."""
 
-    def __init__(self, kubeconfig: Path, address: str, home: Path) -> None:
-        self.kubeconfig, self.address = kubeconfig, address
+    def __init__(self, kubeconfig: Path, home: Path) -> None:
+        self.kubeconfig = kubeconfig
         self._helm = tools.helm(os.environ.get("HELM_VERSION", tools.HELM_VERSIONS[0]))
         self._kubectl = BIN / "kubectl" if (BIN / "kubectl").exists() else Path("kubectl")
         self.is_helm_4 = self._helm.parent.name.startswith("helm-4")
         self.forced = ("--force-conflicts",) if self.is_helm_4 else ()
         """How an upgrade overrules who else has set the count."""
+        self.address = address = self._address()
         self._end, self._open = Event(), ExitStack()
         authority = Authority(home / "seg")
         self.authority = authority.certificate
@@ -77,6 +78,14 @@ class World:
         self.traffic = Traffic(settings, "events", Random(1))  # noqa: S311 - chance, no secret
         self._writer = Thread(target=self._write)
         self._writer.start()
+
+    def _address(self) -> str:
+        """Return this machine's address as pods see it: that from which it reaches their node."""
+        internal = 'jsonpath={.items[0].status.addresses[?(@.type=="InternalIP")].address}'
+        node = self.do("kubectl", "get", "nodes", "-o", internal).split()[0]
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as route:
+            route.connect((node, 9))  # sends nothing
+            return str(route.getsockname()[0])
 
     def close(self) -> None:
         """End what was started here."""
