@@ -10,6 +10,7 @@ Where reading starts is always explicit: at the committed offset, or, without on
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeAlias
 
 from confluent_kafka import (
@@ -154,14 +155,20 @@ class KafkaSource:
         return bool(self._consumer.memberid()) and (generation is None or generation > 0)
 
     def close(self) -> None:
-        """Leave the group; the listener is told of what was still owned.
+        """Leave the group, once; the listener is told of what was still owned.
 
         What the group still says is heard before the end: afterwards librdkafka would wait for ever
-        in the answer to an assignment (its issue 4884).
+        in the answer to an assignment (its issue 4884). And of the end of a cooperative member that
+        owns nothing the group hears by `unsubscribe` only: it would be missed for a whole session.
+        A static member is to be missed that long: its partitions wait for it.
         """
+        if self._closing:
+            return
         self._closing = True
-        self._consumer.unsubscribe()
-        self._consumer.poll(0)
+        with suppress(KafkaException):  # the member was fenced
+            if self._settings.group_instance_id is None:
+                self._consumer.unsubscribe()
+            self._consumer.poll(0)
         self._consumer.close()
 
     def _consume(self, max_records: int, timeout_s: float) -> list[Record]:

@@ -57,6 +57,26 @@ def test_a_group_tells_who_is_in_it(real: Real, topic: str, join: Join) -> None:
 @pytest.mark.parametrize(
     "protocol", [COOPERATIVE, EAGER, CONSUMER], ids=["coop", "eager", "kip848"]
 )
+def test_a_member_that_owns_nothing_leaves_at_once(
+    real: Real, topic: str, join: Join, protocol: dict[str, str]
+) -> None:
+    """Of librdkafka's own close no group hears, and waits in a rebalance until the session ends."""
+    real.create_topic(topic, 1)
+    settings = settings_for(real, topic, **protocol).kafka
+    owner, spare = join(real, topic, **protocol), join(real, topic, **protocol)
+    until(lambda: len(owner.owned) + len(spare.owned) == 1, owner, spare)
+    owner, spare = (owner, spare) if owner.owned else (spare, owner)
+    until(lambda: spare.source.is_member, owner, spare)
+    turns(0.5, owner, spare)
+
+    spare.source.close()
+
+    assert Cluster(settings, SystemClock()).group().members == 1
+
+
+@pytest.mark.parametrize(
+    "protocol", [COOPERATIVE, EAGER, CONSUMER], ids=["coop", "eager", "kip848"]
+)
 def test_a_static_member_that_comes_back_moves_nothing(
     real: Real, topic: str, join: Join, protocol: dict[str, str]
 ) -> None:
