@@ -33,7 +33,10 @@ HOT: Final = (
     ),
     *(
         f"consumer/flow/{name}.py"
-        for name in ("assignment", "backpressure", "intake", "letters", "outcomes", "pipeline")
+        for name in (
+            *("assignment", "backpressure", "intake", "letters", "outcomes", "pipeline"),
+            *("settings_guard", "storm"),
+        )
     ),
     "consumer/seg/*.py",
 )
