@@ -29,9 +29,10 @@ from consumer.program.reading import (
     translator_of,
 )
 from consumer.seg.breaker import Breaker
-from consumer.seg.client import Client, ClientOptions
+from consumer.seg.client import Client
 from consumer.seg.delivery import Delivery
 from consumer.seg.dispatch import Dispatch, Limits
+from consumer.seg.handles import ClientOptions
 from consumer.seg.judge import Judge
 from consumer.seg.limiter import Concurrency
 from consumer.seg.outbox import Batching, Outbox

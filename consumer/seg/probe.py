@@ -12,7 +12,7 @@ from consumer.seg.client import head
 if TYPE_CHECKING:
     from consumer.core.timing import Clock
     from consumer.seg.answers import Answer
-    from consumer.seg.client import ClientOptions
+    from consumer.seg.handles import ClientOptions
 
 _NO_HEAD: Final = frozenset({400, 405, 411, 415, 501})
 """What a server answers that takes POST alone, or that misses the body."""

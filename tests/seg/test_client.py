@@ -29,7 +29,9 @@ from consumer.seg.answers import (
     classify,
     look_at,
 )
-from consumer.seg.client import ANSWER_BYTES, Client, ClientOptions
+from consumer.seg.client import Client
+from consumer.seg.handles import ClientOptions
+from consumer.seg.replies import ANSWER_BYTES
 from tests.machines.limits import open_files_here
 from tests.sandbox.client import WEBSITE_ID, basic, page
 from tests.seg.raw import RawServer, certificate, http
