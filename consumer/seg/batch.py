@@ -157,6 +157,16 @@ class Batch:
             self.row.ahead |= ahead
         return guilty
 
+    def take_ahead(self, task: Task) -> None:
+        """Note that Seg has taken *task* before the one that fails.
+
+        Those behind it that were taken before are no longer ahead: they follow it once more.
+        """
+        if self.row is not None:
+            behind = self._tasks[self._tasks.index(task) + 1 :]
+            self.row.ahead.difference_update(behind)
+            self.row.ahead.add(task)
+
     def went_ahead(self) -> list[Task]:
         """Take out the calls, now the first, that Seg has taken already."""
         start, tasks = self._start, self._tasks

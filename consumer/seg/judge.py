@@ -87,7 +87,7 @@ class Judge:
         assert row is not None and row.answer is not None  # noqa: S101, PT018 - else nothing was to prove
         task = batch.unprove()
         if taken:
-            row.ahead.add(task)
+            batch.take_ahead(task)
         row.proved = True
         batch.failures = 0
         row.lone += 1

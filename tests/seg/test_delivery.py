@@ -370,6 +370,26 @@ class TestOneLane:
         assert dead_of(parts.settled) == []
         assert offsets_of(parts.settled) == [*range(8)]
 
+    @pytest.mark.parametrize("calls", [3, 4, 8, 40])
+    @pytest.mark.parametrize("late", [None, 1, 2])
+    def test_what_seg_is_left_with(self, late: int | None, calls: int) -> None:
+        """Their order: one that lost its turn, or had it again, is followed by those behind it."""
+        tries, taken = iter(range(1)), []
+
+        def seg(batch: list[int], _now_s: float) -> Answer:
+            if batch == [0] or (batch == [late] and next(tries, None) is not None):
+                return an_answer(500)
+            taken.extend(batch)
+            return an_answer(200)
+
+        parts = bench(seg)
+        for _ in range(calls):
+            parts.put("all")
+        run(parts, lambda: len(ends(parts.settled)) == calls, within_s=5 * HOUR_S)
+
+        last = {offset: place for place, offset in enumerate(taken)}
+        assert sorted(last, key=last.__getitem__) == [*range(1, calls)]
+
     @pytest.mark.parametrize("failures", range(1, 10))
     def test_others_end_before_it(self, failures: int) -> None:
         """Others that were taken do not shorten its row: nothing overtakes it before the tenth."""
