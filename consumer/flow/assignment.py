@@ -73,9 +73,12 @@ class Assignment:
     def lease_until_s(self) -> float:
         """Until when calls may start, by `Clock.boottime_s`; past where the lease is over.
 
-        Who owns nothing may start what it likes: all that it has is given up when it comes up.
+        Who has read nothing of what it owns, or owns nothing, may start what it likes: all that it
+        has is given up when it comes up, and there is nothing yet that a commit could say.
         """
-        return self._proven_s + self.lease_s if self.tenures else inf
+        if any(tenure.ledger.next_offset is not None for tenure in self.tenures):
+            return self._proven_s + self.lease_s
+        return inf
 
     @property
     def lease_is_over(self) -> bool:

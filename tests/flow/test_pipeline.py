@@ -472,6 +472,24 @@ def test_breaker_that_has_nothing_left_to_ask_with_reads_on() -> None:
     assert member.source.stored[P1][0] == 1
 
 
+@pytest.mark.parametrize("refusal", [401, 503])
+def test_calls_that_were_given_up_do_not_keep_a_new_partition_waiting(refusal: int) -> None:
+    """Nothing is read of it yet, so no commit can ask for a lease; they leave without one."""
+    member = Member()
+    member.seg.seg = lambda _body: an_answer(refusal)
+    member.source.append(*(a_record(n, key=str(n).encode(), value=page(n)) for n in range(200)))
+    member.turn(50, every_s=0.1)
+    member.seg.seg = take_all
+
+    member.source.lose(P0)
+    member.source.assign(P1)
+    member.source.append(a_record(0, partition=P1, value=page(200)))
+    member.turn(600, every_s=0.1)
+
+    assert member.pipeline.waits_for is None
+    assert member.source.stored[P1][0] == 1
+
+
 def test_call_that_breaks_seg_does_not_keep_a_quiet_topic_waiting() -> None:
     """Alone in the topic it looks like an outage; whoever comes next must be tried, not it."""
     member = Member()
