@@ -190,7 +190,7 @@ class Member:
             raise PoisonError(DeadLetterReason.BAD_AVRO, "it is poison")
         if fact.kind == "misplaced":
             raise MisconfiguredError(DeadLetterReason.UNKNOWN_FRAMING, "it is no Avro")
-        return {"messageId": f"m-{place.partition}-{place.offset}", "name": value.decode()}
+        return {"messageId": "-".join(map(str, place)), "name": value.decode()}
 
     def _translate(self, event: Event, _timestamp_ms: int | None) -> SegCall | Ignored:
         body = str(event["name"]).encode()

@@ -13,7 +13,7 @@ from consumer.core.ports import Extent
 from consumer.seg.answers import NOT_SENT, Answer
 from consumer.seg.batch import Batch
 from tests.model.script import DRAIN_S, LEASE_S, POLICY, TIMEOUT_S, Request
-from tests.model.truth import Place
+from tests.model.truth import Place, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -65,6 +65,7 @@ class ModelSource:
     def poll(self, max_records: int, timeout_s: float) -> list[Record]:
         """Tell the listener what happens, then return what is next."""
         self._answer_commits()
+        self._look_at_logs()
         happening, self._happening = self._happening, []
         for what, partitions in happening:
             getattr(self, "_" + what)(partitions)
@@ -128,10 +129,10 @@ class ModelSource:
         if self.fenced_s is not None:
             return "UNKNOWN_MEMBER_ID"
         if kind in {"taken", "unanswered", "slow"}:
-            by_partition = {tenure.partition: it for tenure, it in checkpoints.items()}
-            for partition in by_partition:
-                assert self._world.owner[partition] is self._member, "owner: a commit too late"
-            self._world.truth.commits(by_partition)
+            for tenure in checkpoints:
+                owner = self._world.owner[tenure.partition]
+                assert owner is self._member, "owner: a commit too late"
+            self._world.truth.commits(checkpoints)
         return None if kind in {"taken", "slow"} else "_TIMED_OUT"
 
     def _answer_commits(self) -> None:
@@ -163,14 +164,31 @@ class ModelSource:
         self.repeat = 0
         return records
 
+    def _look_at_logs(self) -> None:
+        """Begin anew what belongs to a log that is no more; a commit under way may still count."""
+        log_id = self._world.truth.log_id
+        old = {p: tenure for p, tenure in self.tenures.items() if tenure.log_id != log_id}
+        if old and self._world.ids_told and self.fenced_s is None:
+            self.flush()
+            for partition in old:
+                del self.tenures[partition]
+            self._member.rebalance.lost(list(old.values()))
+            self._own(old)
+
     def _assigned(self, partitions: set[Partition]) -> None:
         for partition in partitions:
             self._world.owner[partition] = self._member
+        self._own(partitions)
+
+    def _own(self, partitions: Collection[Partition]) -> None:
+        made = []
+        for partition in sorted(partitions):
             self.epochs[partition] = epoch = self._world.new_epoch(partition)
             self._next[partition] = epoch.checkpoint.position if epoch.checkpoint else 0
-        made = {p: Tenure(p, self.epochs[p].checkpoint) for p in sorted(partitions)}
-        self.tenures |= made
-        self._member.rebalance.assigned(list(made.values()))
+            self.tenures[partition] = tenure = Tenure(partition, epoch.checkpoint)
+            tenure.log_id = self._world.truth.log_id
+            made.append(tenure)
+        self._member.rebalance.assigned(made)
 
     def _revoked(self, partitions: set[Partition]) -> None:
         self.refused_now = False
@@ -184,7 +202,8 @@ class ModelSource:
             if self._world.owner[partition] is self._member:
                 self._world.owner[partition] = None
             said = self._world.truth.finished(partition, self._world.truth.checkpoint(partition))
-            left = self.epochs.pop(partition).known - said
+            epoch = self.epochs.pop(partition)
+            left = epoch.known - said if epoch.log == self._world.truth.log_number else set()
             assert self.refused_now or not left, f"double: {left} was taken, and not committed"
             del self.tenures[partition]
 
@@ -250,7 +269,7 @@ class ModelSeg:
             assert lanes.isdisjoint((truth.lane(place), epoch) for place, epoch in others), "lanes"
         if token.proving:
             behind = token._tasks.index(token.calls[0])
-            late = [_place(task.record) for task in token._tasks[token._start : behind]]
+            late = [place_of(task.record) for task in token._tasks[token._start : behind]]
             assert self._failed[late[0]] >= POLICY.max_attempts, f"early: {late[0]} is overtaken"
             truth.overtaken.update(late)
         now_s = self._world.clock.now_s
@@ -287,7 +306,7 @@ class ModelSeg:
             kind = "late"
         status, taken = self._verdict(request.places, kind)
         if taken:
-            truth.takes(request.places)
+            truth.takes(request.counted, ahead=request.proves)
         if status is None or request.proves:
             truth.unclear.update(request.places)
             if kind == "late":
@@ -297,6 +316,8 @@ class ModelSeg:
                 epoch.known.add(place)
         if len(request.places) == 1:
             self._note_alone(request.places[0], status)
+            if status == 501 and request.counted:
+                truth.end(request.places[0], "unsupported")
         return Answer(status, "", 2.0 if status == 429 else None, seconds)
 
     def _note_alone(self, place: Place, status: int | None) -> None:
@@ -306,9 +327,7 @@ class ModelSeg:
             truth.set_aside.add(place)
         if status in {400, 401, 403, 404}:
             truth.refused.add(place)
-        elif status == 501:
-            truth.end(place, "unsupported")
-        elif status != 200:
+        elif status not in {200, 501}:
             truth.failed.add(place)
         if status not in {200, 400, 429, 501}:
             self._failed[place] += 1
@@ -359,7 +378,7 @@ class ModelDeadLetters:
         """Start to write *letter*."""
         self._under_way.append(letter)
         right = self._member.has_read or not self._world.storm_limit
-        self._world.truth.buries(_place(letter.record), letter.reason, settings_right=right)
+        self._world.truth.buries(place_of(letter.record), letter.reason, settings_right=right)
         self._member.passes("letter_put")
 
     def stored(self) -> list[DeadLetter]:
@@ -368,11 +387,9 @@ class ModelDeadLetters:
             return []
         acknowledged, self._written, self._under_way = self._written, self._under_way, []
         for letter in self._written:
-            self._world.truth.end(_place(letter.record), "dead_letter")
+            place = place_of(letter.record)
+            if letter.record.tenure.log_id == f"log-{place.log}":
+                self._world.truth.end(place, "dead_letter")
         if self._written:
             self._member.passes("letter_written")
         return acknowledged
-
-
-def _place(record: Record) -> Place:
-    return Place(record.partition.number, record.offset)

@@ -57,6 +57,12 @@ class Request(NamedTuple):
     proves: bool
     """It went ahead of a call that fails."""
 
+    @property
+    def counted(self) -> tuple[Place, ...]:
+        """Its calls, but for those of a log that their member does not know yet."""
+        both = zip(self.places, self.epochs, strict=True)
+        return tuple(place for place, epoch in both if place.log == epoch.log)
+
 
 class Config(NamedTuple):
     """How the members of a group are set up."""

@@ -122,6 +122,27 @@ class Histories(RuleBasedStateMachine):
         for _ in range(count):
             self.world.truth.append(partitions[number % len(partitions)], poison, 0)
 
+    @rule(
+        facts=st.lists(FACTS, min_size=6, max_size=20),
+        is_forgotten=st.booleans(),
+        is_told=st.booleans(),
+    )
+    def topic_is_made_anew(self, facts: list[Fact], *, is_forgotten: bool, is_told: bool) -> None:
+        """Somebody deletes the topic, makes it again and writes to it; members know at once or not.
+
+        The group's offsets go with it, unless a member commits after that.
+        """
+        truth = self.world.truth
+        truth.make_anew(is_forgotten=is_forgotten)
+        for number, fact in enumerate(facts):
+            truth.append(truth.partitions[number % len(truth.partitions)], fact, 0)
+        self.world.ids_told = is_told
+
+    @rule()
+    def topic_ids_are_told(self) -> None:
+        """The members look at the topic's id."""
+        self.world.ids_told = True
+
     # ---- the members
 
     @precondition(lambda self: self.world.members)
@@ -281,7 +302,7 @@ class Histories(RuleBasedStateMachine):
         world.commits.clear()
         world.mood = "takes"
         world.firewall = False  # where nobody else can be asked it looks like a wrong key for ever
-        world.registry_up = world.dead_letters_up = True
+        world.registry_up = world.dead_letters_up = world.ids_told = True
         world.storm_limit = 0.0  # the operator has looked, and says: go on
         for member in world.members.copy():
             member.crash_at = None
@@ -302,7 +323,8 @@ class Histories(RuleBasedStateMachine):
         """True once everything is committed and nothing is left anywhere."""
         truth = self.world.truth
         for partition, log in truth.log.items():
-            if log and truth.committed.get(partition, (0, ""))[0] != log[-1].offset + 1:
+            said = truth.checkpoint(partition)
+            if log and (said is None or said.position != log[-1].offset + 1):
                 return False
         return all(member.idle for member in self.world.members)
 
@@ -310,7 +332,7 @@ class Histories(RuleBasedStateMachine):
         """Check that only a doubtful history gave a record two ends."""
         truth = self.world.truth
         assert truth.owed <= truth.set_aside, "order: what went ahead did not follow"
-        for place in truth.facts:
+        for place in (it for it in truth.facts if it.log == truth.log_number):
             where = truth.ended[place]
             owners = len(truth.sent_in.get(place, ()))
             if len(where) > 1 or truth.taken.get(place, 0) > 1:

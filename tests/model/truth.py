@@ -15,6 +15,9 @@ at the very event that could break it, so a failure points at its cause.
     double  a call is sent again only if its fate was unknown here        3
     key     the same call, or the same array, has the same key            3
     fair    a dead letter is poison, or Seg refused or failed it alone    4
+
+A topic that is deleted and made again has another log, whose offsets begin anew. What a member
+reads of it before it knows counts for nothing: not as finished, and not in the order.
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 import orjson
 
-from consumer.core.checkpoint import decode, encode
+from consumer.core.checkpoint import decode, encode, log_of, with_log
 from consumer.core.errors import DeadLetterReason
 from consumer.core.model import Partition, Record, Tenure
 
@@ -55,13 +58,21 @@ class Place(NamedTuple):
 
     partition: int
     offset: int
+    log: int
+    """The number of the log: 0 until the topic is made anew."""
+
+
+def place_of(record: Record) -> Place:
+    """Return the place that *record* was written to, whatever its tenure takes it for."""
+    return Place(*orjson.loads(record.value or b""))
 
 
 class Epoch:
     """One partition's time with one member: what that member was told, and what it learnt."""
 
-    def __init__(self, number: int, checkpoint: Checkpoint | None, at_birth: set[Place]) -> None:
-        self.number = number
+    def __init__(self, log: int, checkpoint: Checkpoint | None, at_birth: set[Place]) -> None:
+        self.log = log
+        """Which log the member takes it for."""
         self.checkpoint = checkpoint
         self.finished_before = at_birth
         """What the group's last commit calls finished."""
@@ -76,6 +87,7 @@ class Truth:
         self.partitions = [Partition("events", number) for number in range(partitions)]
         self.ordering = ordering
         self.log: dict[Partition, list[Record]] = {p: [] for p in self.partitions}
+        self.log_number = 0
         self.facts: dict[Place, Fact] = {}
         self.committed: dict[Partition, tuple[int, str]] = {}
         """Offset and metadata, as a broker keeps them."""
@@ -102,11 +114,24 @@ class Truth:
 
     # ---- the log
 
+    @property
+    def log_id(self) -> str:
+        """Return the topic's id, as the brokers tell it."""
+        return f"log-{self.log_number}"
+
+    def make_anew(self, *, is_forgotten: bool) -> None:
+        """Delete the topic and make it again; *is_forgotten*: its committed offsets go with it."""
+        self.log_number += 1
+        self.log = {p: [] for p in self.partitions}
+        self.owed.clear()
+        if is_forgotten:
+            self.committed.clear()
+
     def append(self, partition: Partition, fact: Fact, gap: int) -> None:
         """Write a record, *gap* offsets behind the last one."""
         log = self.log[partition]
         offset = (log[-1].offset + 1 if log else 0) + gap
-        place = Place(partition.number, offset)
+        place = Place(partition.number, offset, self.log_number)
         self.facts[place] = fact
         value = orjson.dumps([*place]) if fact.kind != "tombstone" else None
         log.append(Record(Tenure(partition), offset, 0, fact.key, value, None))
@@ -117,7 +142,7 @@ class Truth:
         """Return what *place* must keep its order with."""
         fact = self.facts[place]
         within = {"key": fact.key, "user": fact.user, "partition": None}[self.ordering]
-        return place.partition, within
+        return place.partition, place.log, within
 
     def end(self, place: Place, where: str) -> None:
         """Note that the record ended."""
@@ -139,22 +164,24 @@ class Truth:
         assert self._keys.setdefault(places, key) == key, f"key: {places} came with two keys"
         assert self._contents.setdefault(key, places) == places, f"key: {key} names two contents"
 
-    def takes(self, places: tuple[Place, ...]) -> None:
-        """Seg takes the calls of *places*, all of them or none, in their order."""
+    def takes(self, places: tuple[Place, ...], *, ahead: bool = False) -> None:
+        """Seg takes the calls of *places*, all of them or none, in their order.
+
+        *Ahead* of one that fails; then, too, those behind them must follow.
+        """
         for place in places:
             self.taken[place] = self.taken.get(place, 0) + 1
             lane = self.lane(place)
             highest = self._highest.get(lane, -1)
             self.owed.discard(place)
-            if self.taken[place] == 1 and place not in self.set_aside:
-                if place in self.overtaken:
-                    self.owed |= {
-                        it
-                        for it in self.taken
-                        if it.offset > place.offset and self.lane(it) == lane
-                    }
-                else:
-                    assert highest < place.offset, f"order: {place} was taken after {highest}"
+            first = self.taken[place] == 1 and place not in self.set_aside
+            if ahead or (first and place in self.overtaken):
+                self.owed |= {
+                    it for it in self.taken if it.offset > place.offset and self.lane(it) == lane
+                }
+            elif first:
+                assert highest < place.offset, f"order: {place} was taken after {highest}"
+            if first:
                 self._highest[lane] = max(highest, place.offset)
             self.end(place, "seg")
 
@@ -176,30 +203,35 @@ class Truth:
     # ---- the broker
 
     def checkpoint(self, partition: Partition) -> Checkpoint | None:
-        """Return what the group's last commit says, as a new owner reads it."""
+        """Return what the group's last commit says of this log, as a new owner reads it."""
         stored = self.committed.get(partition)
-        return None if stored is None else decode(*stored)
+        return decode(*stored) if stored and log_of(stored[1]) == self.log_id else None
 
     def finished(self, partition: Partition, checkpoint: Checkpoint | None) -> set[Place]:
         """Return the records of the log that *checkpoint* calls finished."""
         return {
-            Place(partition.number, record.offset)
+            Place(partition.number, record.offset, self.log_number)
             for record in self.log[partition]
             if checkpoint is not None and _is_finished(checkpoint, record.offset)
         }
 
-    def commits(self, checkpoints: Mapping[Partition, Checkpoint]) -> None:
+    def commits(self, checkpoints: Mapping[Tenure, Checkpoint]) -> None:
         """The broker takes a commit."""
-        for partition, checkpoint in checkpoints.items():
-            stored = checkpoint.position, encode(checkpoint)
-            said = self.finished(partition, decode(*stored))
-            lost = said - self.ended.keys()
-            assert not lost, f"lost: {checkpoint} says that {min(lost)} is finished"
-            end = self.log[partition][-1].offset + 1 if self.log[partition] else 0
-            assert checkpoint.position <= end, f"lost: {checkpoint} is beyond the end {end}"
-            before = self.finished(partition, self.checkpoint(partition))
-            assert before <= said, f"back: {checkpoint} forgets {min(before - said)}"
-            self.committed[partition] = stored
+        for tenure, checkpoint in checkpoints.items():
+            stored = checkpoint.position, with_log(encode(checkpoint), tenure.log_id)
+            if tenure.log_id == self.log_id:
+                self._check(tenure.partition, checkpoint.position, decode(*stored))
+            self.committed[tenure.partition] = stored
+
+    def _check(self, partition: Partition, position: int, checkpoint: Checkpoint) -> None:
+        """Check the laws of a commit."""
+        said = self.finished(partition, checkpoint)
+        lost = said - self.ended.keys()
+        assert not lost, f"lost: {checkpoint} says that {min(lost)} is finished"
+        end = self.log[partition][-1].offset + 1 if self.log[partition] else 0
+        assert position <= end, f"lost: {checkpoint} is beyond the end {end}"
+        before = self.finished(partition, self.checkpoint(partition))
+        assert before <= said, f"back: {checkpoint} forgets {min(before - said)}"
 
     @property
     def progress(self) -> tuple[int, int]:
@@ -213,7 +245,7 @@ class Truth:
         for partition in self.partitions:
             done = self.finished(partition, self.checkpoint(partition))
             for record in self.log[partition]:
-                place = Place(partition.number, record.offset)
+                place = Place(partition.number, record.offset, self.log_number)
                 if place not in done:
                     fact, where = self.facts[place], sorted(self.ended.get(place, ()))
                     left.setdefault(partition.number, []).append(f"{place.offset} {fact} {where}")

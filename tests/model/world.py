@@ -39,12 +39,13 @@ class World:
         self.sick = False
         """Which of two backends answered last, in uneven weather."""
         self.commits: deque[CommitKind] = deque()
+        self.ids_told = True
+        """Whether the brokers tell the topic's id, by which a log made anew is known."""
         self.registry_up = True
         self.dead_letters_up = True
         self.storm_limit = 0.5
         self.adrift: list[Request] = []
         """Requests that nobody waits for, and that Seg may still take."""
-        self._epochs = 0
 
     def start(self) -> None:
         """Start one more member; it owns nothing yet."""
@@ -91,9 +92,9 @@ class World:
 
     def new_epoch(self, partition: Partition) -> Epoch:
         """Begin *partition*'s time with a member."""
-        self._epochs += 1
-        checkpoint = self.truth.checkpoint(partition)
-        return Epoch(self._epochs, checkpoint, self.truth.finished(partition, checkpoint))
+        truth = self.truth
+        checkpoint = truth.checkpoint(partition)
+        return Epoch(truth.log_number, checkpoint, truth.finished(partition, checkpoint))
 
     def seg_takes_adrift(self) -> None:
         """Let Seg take what nobody waits for."""
@@ -102,7 +103,7 @@ class World:
             tastes = {self.truth.facts[place].taste for place in request.places}
             if tastes == {"takes"}:
                 self.truth.unclear.update(request.places)
-                self.truth.takes(request.places)
+                self.truth.takes(request.counted)
 
     def _disown(self, member: Member) -> None:
         for partition, owner in self.owner.items():
