@@ -14,15 +14,17 @@ import pytest
 
 from consumer.sandbox import Fault, Sandbox, read_journal
 from tests.kafka.brokers import Real
-from tests.kafka.member import PROTOCOLS
+from tests.kafka.conftest import SOAK
+from tests.kafka.member import CONSUMER, COOPERATIVE, PROTOCOLS
 from tests.kafka.program import eventually, pause
 from tests.kafka.scene import Scene, options
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.kafka.brokers import Broker, Embedded
-    from tests.kafka_real.cluster import Kafka
+    from tests.kafka_real.cluster import Kafka, RealKafka
 
 pytest_plugins = ["tests.kafka_real.fixtures"]
 
@@ -32,6 +34,10 @@ SLOW = Fault(delay_s=0.2)
 ROUNDS = 20
 AWAKE_S = 2.0
 """A sleeper hears within 0.3 s that it was thrown out."""
+FAILOVER_S = 8.0
+"""So soon there is another coordinator, which tells it."""
+BOTH = pytest.mark.parametrize("protocol", [COOPERATIVE, CONSUMER], ids=["classic", "kip848"])
+LONG = pytest.mark.skipif(not SOAK, reason="SEG_TEST_SOAK=1 runs it: it takes half a minute")
 
 
 def left_behind(arrivals: Path) -> dict[str, tuple[int, int]]:
@@ -46,16 +52,42 @@ def left_behind(arrivals: Path) -> dict[str, tuple[int, int]]:
     return {user: (last[user], newest[user]) for user in last if last[user] != newest[user]}
 
 
-def sleeps(scene: Scene, **variables: str) -> None:
-    """Let one of two members stand still under load until the other has done all, and wake."""
-    scene.write(ROUNDS)
-    programs = [scene.start(**variables) for _ in range(2)]
-    scene.wait_for_members()
-    eventually(lambda: scene.accepted > scene.calls // 10)
-    programs[0].signal(signal.SIGSTOP)
-    eventually(lambda: scene.accepted >= scene.calls, 60)
-    programs[0].signal(signal.SIGCONT)
-    pause(AWAKE_S)
+class Sleep:
+    """One of two members stands still under load until the others have done all, and wakes."""
+
+    def __init__(self, broker: Broker, topic: str, folder: Path) -> None:
+        self.broker = broker
+        self.topic = topic
+        self.folder = folder
+        self.variables = [COOPERATIVE, COOPERATIVE]
+        """The sleeper's, and the other's."""
+        self.meanwhile: Callable[[Scene], object] = lambda _scene: None
+        self.before_it_wakes: Callable[[], object] = lambda: None
+        self.awake_s = AWAKE_S
+
+    def left_behind(self) -> dict[str, tuple[int, int]]:
+        """Let all that happen; return the keys of which Seg is left with an older call."""
+        arrivals = self.folder / "arrivals"
+        set_up = replace(options(self.folder, faults=(SLOW,)), arrivals=arrivals)
+        with Sandbox.start(set_up) as sandbox:
+            scene = Scene(self.broker, self.topic, self.folder, sandbox)
+            try:
+                self._happen(scene)
+            finally:
+                scene.close()
+        return left_behind(arrivals)
+
+    def _happen(self, scene: Scene) -> None:
+        scene.write(ROUNDS)
+        sleeper, _ = (scene.start(**variables) for variables in self.variables)
+        scene.wait_for_members()
+        eventually(lambda: scene.accepted > scene.calls // 10)
+        sleeper.signal(signal.SIGSTOP)
+        self.meanwhile(scene)
+        eventually(lambda: scene.accepted >= scene.calls, 60)
+        self.before_it_wakes()
+        sleeper.signal(signal.SIGCONT)
+        pause(self.awake_s)
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
@@ -77,12 +109,71 @@ def test_no_key_is_left_behind_on_a_real_broker(
     _check(Real(real_kafka), topic, tmp_path, PROTOCOLS[protocol])
 
 
+@LONG
+@pytest.mark.real
+@BOTH
+def test_no_key_is_left_behind_where_the_coordinator_dies_meanwhile(
+    three_brokers: RealKafka, topic: str, tmp_path: Path, protocol: dict[str, str]
+) -> None:
+    """The next coordinator gives the sleeper's partitions away."""
+    sleep = Sleep(Real(three_brokers), topic, tmp_path)
+    sleep.variables = [protocol, protocol]
+    node = three_brokers.coordinator(f"group-of-{topic}")
+    sleep.meanwhile = lambda _scene: three_brokers.kill(node)
+    try:
+        assert sleep.left_behind() == {}
+    finally:
+        three_brokers.rejoin(node)
+
+
+@LONG
+@pytest.mark.real
+@BOTH
+def test_no_key_is_left_behind_where_it_wakes_without_a_coordinator(
+    three_brokers: RealKafka, topic: str, tmp_path: Path, protocol: dict[str, str]
+) -> None:
+    """Nobody tells the sleeper that it was thrown out: until somebody does it sends nothing."""
+    sleep = Sleep(Real(three_brokers), topic, tmp_path)
+    sleep.variables = [protocol, protocol]
+    node = three_brokers.coordinator(f"group-of-{topic}")
+    sleep.before_it_wakes = lambda: three_brokers.kill(node)
+    sleep.awake_s = FAILOVER_S
+    try:
+        assert sleep.left_behind() == {}
+    finally:
+        three_brokers.rejoin(node)
+
+
+@LONG
+@pytest.mark.real
+@BOTH
+def test_no_key_of_a_static_member_is_left_behind(
+    real_kafka: Kafka, topic: str, tmp_path: Path, protocol: dict[str, str]
+) -> None:
+    """Its name keeps its partitions for a session, and no longer."""
+    sleep = Sleep(Real(real_kafka), topic, tmp_path)
+    sleep.variables = [protocol | named(pod) for pod in ("pod-0", "pod-1")]
+    assert sleep.left_behind() == {}
+
+
+@pytest.mark.real
+@BOTH
+def test_no_key_is_left_behind_where_another_takes_the_sleepers_name(
+    real_kafka: Kafka, topic: str, tmp_path: Path, protocol: dict[str, str]
+) -> None:
+    """A pod that is started anew while the old one is only cut off owns the partitions at once."""
+    sleep = Sleep(Real(real_kafka), topic, tmp_path)
+    sleep.variables = [protocol | named(pod) for pod in ("pod-0", "pod-1")]
+    sleep.meanwhile = lambda scene: scene.start(**sleep.variables[0])
+    assert sleep.left_behind() == {}
+
+
+def named(pod: str) -> dict[str, str]:
+    """Return what makes a static member."""
+    return {"SEG_KAFKA__GROUP_INSTANCE_ID": pod}
+
+
 def _check(broker: Broker, topic: str, folder: Path, variables: dict[str, str]) -> None:
-    arrivals = folder / "arrivals"
-    with Sandbox.start(replace(options(folder, faults=(SLOW,)), arrivals=arrivals)) as sandbox:
-        scene = Scene(broker, topic, folder, sandbox)
-        try:
-            sleeps(scene, **variables)
-        finally:
-            scene.close()
-    assert left_behind(arrivals) == {}
+    sleep = Sleep(broker, topic, folder)
+    sleep.variables = [variables, variables]
+    assert sleep.left_behind() == {}

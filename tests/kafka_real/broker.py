@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _CLUSTER_ID: Final = "c2VnLWNvbnN1bWVyLWthZg"
 """Any 16 bytes in base64; all brokers of a cluster are formatted with the same."""
 
-_END_LIMIT_S: Final = 30.0
+_END_LIMIT_S: Final = 120.0
 
 _JAVA_OPTIONS: Final = (
     "-Xmx512m",
@@ -56,6 +56,8 @@ _PROPERTIES: Final = {
     "group.min.session.timeout.ms": "500",
     "group.consumer.min.heartbeat.interval.ms": "100",
     "group.consumer.heartbeat.interval.ms": "200",
+    "group.consumer.min.session.timeout.ms": "6000",
+    "group.consumer.session.timeout.ms": "6000",
 }
 
 _candidates = iter(range(20000 + os.getpid() * 31 % 10000, 32768))
@@ -133,7 +135,7 @@ class Broker:
         self._spawn("kafka.Kafka", str(self._settings))
 
     def end(self, by: signal.Signals) -> None:
-        """Send the signal *by* and return when the process is gone, at most 30 s later."""
+        """Send the signal *by* and return when the process is gone, at most 120 s later."""
         if self.running:
             self.process.send_signal(by)
             self.process.wait(timeout=_END_LIMIT_S)
