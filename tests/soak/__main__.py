@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import signal
@@ -24,9 +25,9 @@ from tests.kafka.member import (
     environment,
 )
 from tests.soak.brokers import KINDS, brokers
-from tests.soak.members import Members
+from tests.soak.members import YIELDING, Members
 from tests.soak.seg import SegFaults
-from tests.soak.soak import PARTITIONS, Scenery, Soak
+from tests.soak.soak import PARTITIONS, SESSION_S, USUAL_SESSION_S, Scenery, Soak
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,8 +44,9 @@ MUST_BE_NONE = ("lost", "out_of_order", "left_behind", "uncommitted", "failures"
 @click.option("--mode", type=click.Choice(["single", "batch"]), default="single")
 @click.option("--protocol", type=click.Choice(list(PROTOCOLS)), default="cooperative-sticky")
 @click.option("--brokers", "kind", type=click.Choice(list(KINDS)), default="embedded")
-@click.option("--usual-session", is_flag=True, help="45 s, as users have it, instead of 6.")
-def main(
+@click.option("--usual-session", is_flag=True, help="45 s, as users have it, not 6.")
+@click.option("--rate", default=math.inf, help="Records a second; what the members bear else.")
+def main(  # noqa: PLR0913 - one an option
     *,
     seconds: float,
     seed: int | None,
@@ -52,6 +54,7 @@ def main(
     kill_every: float,
     kind: str,
     usual_session: bool,
+    rate: float,
     **how: str,
 ) -> None:
     """Run the consumer under fire and count what was lost, out of order or sent twice."""
@@ -61,12 +64,12 @@ def main(
     folder = Path(tempfile.mkdtemp(prefix="seg-consumer-soak-"))
     click.echo(f"seed {seed}; logs and data are in {folder}", err=True)
     with (
-        _scenery(folder, kind, random, **how) as scenery,
-        closing(Members(_members_env(scenery, usual_session=usual_session), folder)) as members,
+        _scenery(folder, kind, random, usual_session=usual_session, **how) as scenery,
+        closing(Members(os.environ | scenery.env, folder)) as members,
     ):
         for _ in range(size):
             members.start()
-        soak = Soak(scenery, members, random, kill_every_s=kill_every)
+        soak = Soak(scenery, members, random, kill_every_s=kill_every, rate=rate)
         soak.run(seconds)
         figures = soak.end()
     click.echo(orjson.dumps({"seed": seed, **figures}, option=orjson.OPT_INDENT_2))
@@ -75,25 +78,30 @@ def main(
     shutil.rmtree(folder)
 
 
-def _members_env(scenery: Scenery, *, usual_session: bool) -> dict[str, str]:
-    """Return the variables of the members."""
-    config = orjson.loads(scenery.env["SEG_KAFKA__CONFIG"])
-    if usual_session:
-        config = {it: value for it, value in config.items() if it not in OF_THE_CLASSIC_PROTOCOL}
-    return os.environ | scenery.env | {"SEG_KAFKA__CONFIG": orjson.dumps(config).decode()}
-
-
 @contextmanager
 def _scenery(
-    folder: Path, kind: str, random: Random, *, mode: str, protocol: str
+    folder: Path, kind: str, random: Random, *, usual_session: bool, mode: str, protocol: str
 ) -> Iterator[Scenery]:
     """Start the brokers and Seg."""
     journal = folder / "journal"
-    with brokers(kind, folder, TOPIC, random) as (broker, faults), _sandbox(journal) as url:
+    session_s = USUAL_SESSION_S if usual_session else SESSION_S
+    with (
+        brokers(kind, folder, TOPIC, random, session_s) as (broker, faults),
+        _sandbox(journal) as url,
+    ):
         broker.create_topic(TOPIC, PARTITIONS)
         broker.create_topic(f"{TOPIC}.dead-letter", 1)
         env = environment(broker, TOPIC, **PROTOCOLS[protocol] | _variables(url, mode))
-        yield Scenery(TOPIC, broker, faults, SegFaults(url), journal, env)
+        if usual_session:
+            env |= {"SEG_KAFKA__CONFIG": _with_the_usual_session(env["SEG_KAFKA__CONFIG"])}
+        yield Scenery(TOPIC, broker, faults, SegFaults(url), journal, env, session_s)
+
+
+def _with_the_usual_session(config: str) -> str:
+    own = orjson.loads(config)
+    return orjson.dumps(
+        {it: value for it, value in own.items() if it not in OF_THE_CLASSIC_PROTOCOL}
+    ).decode()
 
 
 @contextmanager
@@ -101,7 +109,9 @@ def _sandbox(journal: Path) -> Iterator[str]:
     """Start a Seg, and give its address."""
     own = ["--port", "0", "--website-id", WEBSITE_ID, "--keep", "100", "--arrivals", str(journal)]
     with subprocess.Popen(
-        [sys.executable, "-m", "consumer", "sandbox", *own], stdout=subprocess.PIPE, text=True
+        [*YIELDING, sys.executable, "-m", "consumer", "sandbox", *own],
+        stdout=subprocess.PIPE,
+        text=True,
     ) as process:
         try:
             yield process.stdout.readline().split()[-1] if process.stdout is not None else ""

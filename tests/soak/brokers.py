@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from random import Random
 
+    from tests.soak.chronicle import Spell
     from tests.soak.trouble import Faults
 
 KINDS: Final = ("embedded", "real")
@@ -26,26 +27,35 @@ NODES: Final = (1, 2, 3)
 PROPERTIES: Final = {
     # What is acknowledged outlives any one broker.
     "min.insync.replicas": "2",
-    # By KIP-848 the brokers say how long a dead member is waited for; with their 45 s and a kill
-    # every 20 s most partitions would belong to the dead.
-    "group.consumer.min.session.timeout.ms": "6000",
-    "group.consumer.session.timeout.ms": "6000",
+    # As users have them: a broker that waits a second or two for a core is not dead.
+    "broker.session.timeout.ms": "9000",
+    "controller.quorum.fetch.timeout.ms": "5000",
 }
 """Of the real ones."""
 
 
 @contextmanager
-def brokers(kind: str, folder: Path, group: str, random: Random) -> Iterator[tuple[Broker, Faults]]:
-    """Run three brokers of a *kind*, with their data and logs in *folder* where they have any."""
+def brokers(
+    kind: str, folder: Path, group: str, random: Random, session_s: float
+) -> Iterator[tuple[Broker, Faults]]:
+    """Run three brokers of a *kind*, with their data and logs in *folder* where they have any.
+
+    By KIP-848 they say how long a dead member is waited for: *session_s*, if they are real ones.
+    """
     if kind == "embedded":
         with EmbeddedBroker(len(NODES)) as broker:
             yield Embedded(broker), EmbeddedFaults(broker, group, random)
         return
+    session = {"group.consumer.session.timeout.ms": f"{session_s * 1000:.0f}"}
     with (
-        RealKafka(len(NODES), PROPERTIES, folder) as kafka,
+        RealKafka(len(NODES), PROPERTIES | session, folder) as kafka,
         ThreadPoolExecutor(max_workers=1) as worker,
     ):
-        yield Real(kafka), RealFaults(kafka, group, random, worker)
+        faults = RealFaults(kafka, group, random, worker)
+        try:
+            yield Real(kafka), faults
+        finally:
+            faults.heal()  # else the worker waits for it, and we for the worker
 
 
 class EmbeddedFaults:
@@ -66,6 +76,10 @@ class EmbeddedFaults:
         self._broker.call("set_up")
         self._broker.call("set_rtt", 0)
         return True
+
+    def repeats(self, _fault: str, spell: Spell) -> list[Spell]:
+        """Return *spell*: commits wait for as long as it lasts."""
+        return [spell]
 
     def _be_slow(self) -> None:
         self._broker.call("set_rtt", 100)
@@ -114,6 +128,10 @@ class RealFaults:
             self._under_way.result()
             self._under_way = None
         return self._under_way is None
+
+    def repeats(self, _fault: str, spell: Spell) -> list[Spell]:
+        """Return *spell*: commits wait for as long as it lasts."""
+        return [spell]
 
     def _begin(self, work: Callable[[], None]) -> None:
         self._enough.clear()

@@ -7,16 +7,19 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
+
+from tests.soak.chronicle import Spell
 
 if TYPE_CHECKING:
     from random import Random
 
 STOP_S: Final = 60.0
-SLEEP_S: Final = 9.0
-"""One and a half sessions of the real brokers' group."""
+YIELDING: Final = ("nice", "-n", "5")
+"""What runs so leaves a busy machine to the brokers, which else are late for each other."""
 
 Process: TypeAlias = "subprocess.Popen[bytes]"
 
@@ -44,7 +47,7 @@ class Members:
         with (self._folder / f"member-{next(self._numbers)}.log").open("wb") as log:
             self._running.append(
                 subprocess.Popen(
-                    [sys.executable, "-m", "consumer", "run"], env=self._env, stderr=log
+                    [*YIELDING, sys.executable, "-m", "consumer", "run"], env=self._env, stderr=log
                 )
             )
 
@@ -60,6 +63,7 @@ class Members:
         self.measure()
         process = self._running.pop(index)
         process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGCONT)  # who is asleep could not obey
         self._leaving.append((time.monotonic() + STOP_S, process))
 
     def stop_all(self) -> None:
@@ -112,14 +116,17 @@ class Members:
 
 
 class Sleepers:
-    """Members that stand still for longer than their session, and wake with what they held."""
+    """Members that stand still, within their session or beyond, and wake with what they held."""
 
-    def __init__(self, members: Members, random: Random) -> None:
+    def __init__(self, members: Members, random: Random, session_s: float) -> None:
         self._members = members
         self._random = random
         self._asleep: int | None = None
         self._until_s = 0.0
-        self.known = {"frozen": self._freeze}
+        self.known = {
+            "frozen": partial(self._freeze, 1.5 * session_s),
+            "frozen for half a session": partial(self._freeze, 0.5 * session_s),
+        }
 
     def heal(self) -> bool:
         """Wake the sleeper once it has slept for long enough, and tell whether it has."""
@@ -130,6 +137,10 @@ class Sleepers:
             self._asleep = None
         return True
 
-    def _freeze(self) -> None:
+    def repeats(self, _fault: str, spell: Spell) -> list[Spell]:
+        """Return the two moments of it: a member that is asleep sends nothing."""
+        return [Spell(spell.since_s, spell.since_s), Spell(spell.until_s, spell.until_s)]
+
+    def _freeze(self, seconds: float) -> None:
         self._asleep = self._members.freeze(self._random.randrange(len(self._members)))
-        self._until_s = time.monotonic() + SLEEP_S
+        self._until_s = time.monotonic() + seconds

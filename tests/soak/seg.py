@@ -10,6 +10,7 @@ import urllib3
 
 if TYPE_CHECKING:
     from consumer.core.model import Object
+    from tests.soak.chronicle import Spell
 
 FAULTS: dict[str, list[Object]] = {
     "some 500s": [{"status": 500, "share": 0.2}],
@@ -39,6 +40,10 @@ class SegFaults:
         """Let Seg take everything."""
         self._set([])
         return True
+
+    def repeats(self, fault: str, spell: Spell) -> list[Spell]:
+        """Return *spell* where calls are taken that the consumer must take for failed."""
+        return [spell] if any("accepted" in it for it in FAULTS[fault]) else []
 
     def _set(self, faults: list[Object]) -> None:
         self._http.request(
