@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from consumer.avro.encoder import Encoder
+from consumer.core.errors import DeadLetterReason
 from consumer.kafka.produce import Outgoing, TopicProducer
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 USERS = 2_000
 IGNORED, POISON = 0.05, 0.002
 """The share of records that Seg never sees; poison stays far below a storm."""
-POISON_REASON = "bad_number"
+POISON_REASON = DeadLetterReason.UNKNOWN_FRAMING
 
 
 class Traffic:
