@@ -8,7 +8,7 @@ PYTHON ?=
 COMPILED := .cache/compiled
 BEST = PYTHONSAFEPATH=1 PYTHONPATH="$$($(BIN)/python requirements/compiled.py $(COMPILED) --where):$(CURDIR)"
 
-.PHONY: ready help setup compiled demo test test-fast test-compiled test-pythons lint bench bench-memory \
+.PHONY: ready help setup compiled demo test test-fast test-compiled test-pythons lint bench bench-memory scale \
 	soak kafka-up kafka-down chart-tools chart-test image-test cluster-test weather storms pictures dashboards docs \
 	format lock clean
 
@@ -52,6 +52,9 @@ bench: compiled ## Measure against the bare libraries and others (BENCH="--only 
 
 bench-memory: compiled ## Watch memory with a full window for ten minutes.
 	@$(BEST) $(BIN)/python -m benchmarks.memory --seconds 600
+
+scale: compiled ## Measure many partitions, many keys, a hot key and a backlog of millions (SCALE="--only hot").
+	@$(BEST) $(BIN)/python -m benchmarks.large $(SCALE)
 
 soak: ready ## The long tests, and ten minutes of kills and outages (SOAK="--brokers real").
 	@SEG_TEST_SOAK=1 $(BIN)/python -m pytest tests/kafka

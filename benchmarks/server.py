@@ -4,8 +4,9 @@ One epoll loop over plain sockets: a request here is one read and one write. `GE
 counts. It runs as a process of its own:
 
     latency-ms   how long each answer takes
-    outage-s     for so long from the first request on it answers 503
-    trace        how old is each call? (its messageId is `m-<monotonic nanoseconds>`)
+    outage-s     for so long from the first request on it answers 503, or until `GET /back`
+    trace        how old is each call? (its messageId ends with the monotonic nanoseconds, `m-...`)
+    users        what is lost, out of order, or there twice? (`m-<user>-<number>-...`: `numbered`)
     tls          speak TLS with the certificate and the key of this file
     requests     close a connection after so many
 """
@@ -21,17 +22,20 @@ import ssl
 import sys
 import time
 from pathlib import Path
-from typing import NamedTuple, TypedDict
+from typing import Any, NamedTuple, TypedDict
 
 import click
 import orjson
+
+from tests.soak.verdict import Arrivals
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 LAST = ANSWER.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
 AWAY = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"
 HEAD_END = b"\r\n\r\n"
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
-BORN = re.compile(rb'"messageId": ?"m-(\d+)"')
+BORN = re.compile(rb'"messageId": ?"m-(?:\d+-\d+-)?(\d+)"')
+NUMBERED = re.compile(rb'"messageId": ?"m-(\d+)-(\d+)-')
 
 
 class Counts(TypedDict):
@@ -53,6 +57,14 @@ class Counts(TypedDict):
     """Those of them that went on with the TLS session of another."""
     connected_s: float | None
     """The monotonic time at which the first was accepted."""
+    arrived: int
+    """Numbered calls that it took, each counted once."""
+    out_of_order: int
+    """Those of them that came after a later one of their user."""
+    doubles: int
+    """Those that came again."""
+    of_first_user: int
+    """The newest call of user 0."""
 
 
 class Behaviour(NamedTuple):
@@ -64,6 +76,8 @@ class Behaviour(NamedTuple):
     tls: Path | None = None
     requests: int | None = None
     """The most over one connection."""
+    users: int = 0
+    """How many there are whose calls are numbered."""
 
 
 class _Peer:
@@ -112,6 +126,7 @@ class Sink:
         self._connections = 0
         self._resumed = 0
         self._connected_s: float | None = None
+        self._arrivals = Arrivals(how.users)
         scheme = "http" if self._tls is None else "https"
         self.url = f"{scheme}://127.0.0.1:{self._listener.getsockname()[1]}/"
 
@@ -174,6 +189,8 @@ class Sink:
     def _answer(self, peer: _Peer, size: int, now_s: float) -> bytes:
         buffer = peer.buffer
         if buffer.startswith(b"GET"):
+            if buffer.startswith(b"GET /back"):
+                self._away_until_s = now_s
             content = orjson.dumps(self._counts())
             return ANSWER.replace(b": 2\r", b": %d\r" % len(content))[:-2] + content
         if self._how.outage_s:
@@ -187,6 +204,9 @@ class Sink:
             now_ns = time.monotonic_ns()
             born = BORN.findall(buffer, 0, size)
             self._ages_ms += [(now_ns - int(digits)) / 1e6 for digits in born]
+        if self._how.users:
+            for user, number in NUMBERED.findall(buffer, 0, size):
+                self._arrivals.arrive(int(user), int(number))
         if not peer.requests:
             self._note_connection(peer)
         peer.requests += 1
@@ -200,7 +220,7 @@ class Sink:
 
     def _counts(self) -> Counts:
         ages_ms, self._ages_ms = self._ages_ms, []
-        used = resource.getrusage(resource.RUSAGE_SELF)
+        used, arrivals = resource.getrusage(resource.RUSAGE_SELF), self._arrivals
         return Counts(
             requests=self._requests,
             cpu_s=used.ru_utime + used.ru_stime,
@@ -210,6 +230,10 @@ class Sink:
             connections=self._connections,
             resumed=self._resumed,
             connected_s=self._connected_s,
+            arrived=arrivals.arrived,
+            out_of_order=arrivals.out_of_order,
+            doubles=arrivals.doubles,
+            of_first_user=arrivals.newest[0] if arrivals.newest else 0,
         )
 
 
@@ -229,11 +253,10 @@ def _request_bytes(buffer: bytearray) -> int:
 @click.option("--trace", is_flag=True)
 @click.option("--tls", type=click.Path(path_type=Path))
 @click.option("--requests", type=int)
-def main(
-    *, latency_ms: float, outage_s: float, trace: bool, tls: Path | None, requests: int | None
-) -> None:
+@click.option("--users", default=0)
+def main(*, latency_ms: float, **how: Any) -> None:  # noqa: ANN401 - as the options say
     """Serve, and print the address."""
-    sink = Sink(Behaviour(latency_ms / 1000, outage_s, trace, tls, requests))
+    sink = Sink(Behaviour(latency_s=latency_ms / 1000, **how))
     sys.stdout.write(sink.url + "\n")
     sys.stdout.flush()
     sink.serve()

@@ -37,8 +37,9 @@ class SinkProcess:
         trace: bool = False,
         tls: Tls | None = None,
         requests: int | None = None,
+        users: int = 0,
     ) -> None:
-        options = [f"--latency-ms={latency_ms}", f"--outage-s={outage_s}"]
+        options = [f"--latency-ms={latency_ms}", f"--outage-s={outage_s}", f"--users={users}"]
         options += ["--trace"] if trace else []
         options += [] if tls is None else [f"--tls={tls.own}"]
         options += [] if requests is None else [f"--requests={requests}"]
@@ -52,13 +53,17 @@ class SinkProcess:
         """The certificate by which it is known; None where it speaks no TLS."""
         self._trusting = None if tls is None else ssl.create_default_context(cafile=tls.authority)
 
-    def counts(self) -> Counts:
+    def counts(self, path: str = "") -> Counts:
         """Ask for what it has seen."""
         with urllib.request.urlopen(  # noqa: S310 - our own
-            self.url, timeout=30, context=self._trusting
+            self.url + path, timeout=30, context=self._trusting
         ) as answer:
             counts: Counts = orjson.loads(answer.read())
         return counts
+
+    def come_back(self) -> None:
+        """End its outage."""
+        self.counts("back")
 
     def __enter__(self) -> Self:
         return self

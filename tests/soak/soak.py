@@ -126,7 +126,7 @@ class Soak:
         click.echo(
             f"{left_s:4.0f} s left: {self._traffic.written:,} written, "
             f"{self._verdict.arrived:,} arrived, {self._verdict.out_of_order} out of order, "
-            f"{len(self._verdict.doubles):,} doubles; {', '.join(fresh) or 'no trouble'}",
+            f"{self._verdict.doubles:,} doubles; {', '.join(fresh) or 'no trouble'}",
             err=True,
         )
 
@@ -134,8 +134,8 @@ class Soak:
         letters = read_letters(self._kafka, f"{self._topic}.dead-letter", Wanted())
         buried = Counter({(it.source, it.source_offset): it.reason for it in letters}.values())
         offsets = committed(self._broker, self._topic, self._topic, PARTITIONS)
-        doubles = len(self._verdict.doubles)
-        causes = Counter(map(self._chronicle.causes, self._verdict.doubles))
+        doubles = self._verdict.doubles
+        causes = Counter(map(self._chronicle.causes, self._verdict.repeated))
         return {
             "written": self._traffic.written,
             "to_arrive": self._traffic.deliverable,

@@ -48,7 +48,7 @@ def test_the_verdict_tells_loss_from_disorder_and_doubles(
     verdict.follow()
     verdict.close()
 
-    counts = (verdict.arrived, verdict.out_of_order, len(verdict.doubles), verdict.left_behind)
+    counts = (verdict.arrived, verdict.out_of_order, verdict.doubles, verdict.left_behind)
     assert counts == (arrived, out_of_order, doubles, left_behind)
 
 
@@ -77,7 +77,7 @@ def test_a_double_tells_when_its_call_came_before(tmp_path: Path) -> None:
     verdict.follow()
     verdict.close()
 
-    assert verdict.doubles == [Double(1.0, 3.0), Double(2.0, 4.0)]
+    assert verdict.repeated == [Double(1.0, 3.0), Double(2.0, 4.0)]
 
 
 @pytest.mark.parametrize(
