@@ -99,7 +99,7 @@ class Backpressure:
         left = [it for it in tenures if Pause.UNREADABLE in it.pauses]
         if not topics and not left:
             return
-        leave = [it for it in tenures if it.partition.topic in topics and it not in left]
+        leave = [it for it in tenures if it.partition.topic in topics and Pause.UNREADABLE not in it.pauses]
         if leave:
             self._source.pause(leave, Pause.UNREADABLE)
         if back := [it for it in left if it.partition.topic not in topics]:

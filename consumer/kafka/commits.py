@@ -55,7 +55,7 @@ class Commits:
     def answered(self, error: KafkaError | None, places: list[TopicPartition]) -> None:
         """Pass the broker's answer on; one to a commit that was given up says nothing."""
         committed = self._under_way
-        if not committed or any(_is_older(place, committed) for place in places):
+        if not committed or _is_older(places, committed):
             return
         self._under_way = {}
         self._listener().commit_answered(committed, None if error is None else error.name())
@@ -78,10 +78,12 @@ def _owned_only(checkpoints: Mapping[Tenure, Checkpoint]) -> dict[Tenure, Checkp
     return {tenure: it for tenure, it in checkpoints.items() if not tenure.over}
 
 
-def _is_older(place: TopicPartition, committed: Mapping[Tenure, Checkpoint]) -> bool:
-    """Tell whether *place* belongs to an older commit that was given up."""
-    where = (place.topic, place.partition)
+def _is_older(places: list[TopicPartition], committed: Mapping[Tenure, Checkpoint]) -> bool:
+    """Tell whether *places* are those of an older commit that was given up."""
+    positions: dict[tuple[str, int], int] = {
+        tenure.partition: checkpoint.position for tenure, checkpoint in committed.items()
+    }
     return any(
-        tenure.partition == where and checkpoint.position != place.offset
-        for tenure, checkpoint in committed.items()
+        positions.get((place.topic, place.partition), place.offset) != place.offset
+        for place in places
     )
