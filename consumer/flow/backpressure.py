@@ -96,10 +96,10 @@ class Backpressure:
 
     def leave(self, tenures: Collection[Tenure], topics: Collection[str]) -> None:
         """Read no more of those of *tenures* whose topic is one of *topics*; read the others."""
-        left = [it for it in tenures if Pause.UNREADABLE in it.pauses]
+        left = {it for it in tenures if Pause.UNREADABLE in it.pauses}
         if not topics and not left:
             return
-        leave = [it for it in tenures if it.partition.topic in topics and Pause.UNREADABLE not in it.pauses]
+        leave = [it for it in tenures if it.partition.topic in topics and it not in left]
         if leave:
             self._source.pause(leave, Pause.UNREADABLE)
         if back := [it for it in left if it.partition.topic not in topics]:

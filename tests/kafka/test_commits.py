@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from confluent_kafka import TopicPartition
-
 from consumer.core.ledger import Checkpoint
 from consumer.core.model import Partition, Tenure
 from consumer.core.timing import SystemClock
@@ -14,7 +12,7 @@ from consumer.kafka.commits import Commits
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from confluent_kafka import Consumer
+    from confluent_kafka import Consumer, TopicPartition
 
 ANSWERED_WITHIN_S = 1.0
 """A few milliseconds on a quiet machine; comparing each with each took ten seconds."""
