@@ -145,20 +145,22 @@ def hot(on: Stage, batch: int, events: int) -> Iterator[Row]:
     yield Row(f"{what}: that key", {RATE: counts["of_first_user"] / seconds})
 
 
-def outage(on: Stage, batch: int, events: int) -> Row:
-    """Let Seg be away while so much is written, and come back."""
+def outage(on: Stage, events: int) -> Iterator[Row]:
+    """Let Seg be away while so much is written, and come back; once for each mode."""
     numbered = Numbered(USERS)
-    with (
-        SinkProcess(users=USERS, outage_s=AWAY_S) as sink,
-        on.topic(None) as topic,
-        group(on, topic, sink, batch) as members,
-    ):
-        members.start()
-        numbered.write(topic, events)
-        sink.come_back()
-        figures = _drained(members, numbered, 0)
-    what = "single" if batch == 1 else f"batches of {batch}"
-    return Row(f"{events:,} events after an outage, {what}", figures)
+    with on.topic(None) as topic:
+        for batch in (1, BATCH):
+            with (
+                SinkProcess(users=USERS, outage_s=AWAY_S) as sink,
+                group(on, topic, sink, batch) as members,
+            ):
+                members.start()
+                numbered.write(topic, events - numbered.written)
+                time.sleep(SETTLE_S)
+                sink.come_back()
+                figures = _drained(members, numbered, 0)
+            what = "single" if batch == 1 else f"batches of {batch}"
+            yield Row(f"{events:,} events after an outage, {what}", figures)
 
 
 def _drained(members: Group, numbered: Numbered, more: int) -> Figures:
@@ -227,7 +229,7 @@ def main(*, only: tuple[str, ...], events: int, backlog: int) -> None:
             "partitions": lambda: (row for it in PARTITIONS for row in partitions(on, it)),
             "keys": lambda: (keys(on, users, KEYS[-1]) for users in KEYS),
             "hot": lambda: (row for batch in (1, BATCH) for row in hot(on, batch, events)),
-            "outage": lambda: (outage(on, batch, backlog) for batch in (1, BATCH)),
+            "outage": lambda: outage(on, backlog),
         }
         for name in wanted:
             for row in runs[name]():
