@@ -9,6 +9,7 @@ contenders   who takes part
     peers/   others doing the same job, as their documentation teaches
     posts    a pure load for the sink
 versus       throughput, a slow Seg, and a steady stream (pace)
+parallel     ours and a peer outside Python
 tls          floor and ours at a sink that speaks TLS
 scale        partitions, members, sizes, ignored events, latency, a backlog
 memory       with a full window

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from benchmarks.contenders import peers
 from benchmarks.memory import memory
+from benchmarks.parallel import parallel
 from benchmarks.report import Results, reach, tables
 from benchmarks.scale import scale
 from benchmarks.stage import ContenderError, stage
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 WIDTH = 200
 """Of the tables, in a file."""
-SECTIONS = ("throughput", "slow", "stream", "tls", "scale", "memory")
+SECTIONS = ("throughput", "slow", "stream", "parallel", "tls", "scale", "memory")
 OF_PEERS = frozenset({"throughput", "slow", "stream"})
 """The sections that peers take part in."""
 
@@ -62,6 +63,7 @@ def main(*, events: int, rounds: int, only: tuple[str, ...], as_json: bool) -> N
             throughput=section("throughput", lambda: run.throughput(events, rounds), {}),
             slow=section("slow", lambda: run.slow(events, rounds), {}),
             stream=section("stream", run.stream, {}),
+            parallel=section("parallel", lambda: parallel(run, events, rounds), {}),
             tls=section("tls", lambda: tls(run, events, rounds), {}),
             scale=section("scale", lambda: scale(on, events, rounds, console.print), []),
             memory=section("memory", lambda: memory(on), {}),

@@ -29,6 +29,7 @@ class Results(NamedTuple):
     throughput: Rounds
     slow: Rounds
     stream: dict[str, Figures]
+    parallel: Rounds
     tls: Rounds
     scale: list[Point]
     memory: Figures
@@ -53,6 +54,8 @@ def tables(results: Results) -> Iterator[Table]:
         yield _absent(results.absent)
     if results.throughput or results.slow:
         yield _faster(results)
+    if results.parallel:
+        yield _parallel(results.parallel)
     if results.tls:
         yield _tls(results.tls)
     if results.scale:
@@ -100,6 +103,20 @@ def _faster(results: Results) -> Table:
             for rounds in (results.throughput, results.slow)
         ]
         table.add_row(name, *cells)
+    return table
+
+
+def _parallel(rows: Rounds) -> Table:
+    table = Table("", "events/s", "ours ÷ theirs", "CPU µs", "peak MB")
+    for name, rounds in rows.items():
+        theirs = rows.get(name.replace("ours", "parallel-consumer", 1))
+        table.add_row(
+            name,
+            f"{middle(rounds, RATE):,.0f}",
+            str(ratio(rounds, theirs, RATE)) if theirs and name.startswith("ours") else "",
+            f"{middle(rounds, CPU):,.1f}",
+            f"{middle(rounds, 'peak_mb'):.0f}",
+        )
     return table
 
 

@@ -9,6 +9,7 @@ counts. It runs as a process of its own:
     users        what is lost, out of order, or there twice? (`m-<user>-<number>-...`: `numbered`)
     tls          speak TLS with the certificate and the key of this file
     requests     close a connection after so many
+    digest       tell two loads of calls apart, whatever their order and their arrays
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import socket
 import ssl
 import sys
 import time
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, NamedTuple, TypedDict
 
@@ -65,6 +67,8 @@ class Counts(TypedDict):
     """Those that came again."""
     of_first_user: int
     """The newest call of user 0."""
+    digest: int
+    """Of all calls together; 0 unless it is asked for."""
 
 
 class Behaviour(NamedTuple):
@@ -78,6 +82,7 @@ class Behaviour(NamedTuple):
     """The most over one connection."""
     users: int = 0
     """How many there are whose calls are numbered."""
+    digest: bool = False
 
 
 class _Peer:
@@ -127,6 +132,7 @@ class Sink:
         self._resumed = 0
         self._connected_s: float | None = None
         self._arrivals = Arrivals(how.users)
+        self._digest = 0
         scheme = "http" if self._tls is None else "https"
         self.url = f"{scheme}://127.0.0.1:{self._listener.getsockname()[1]}/"
 
@@ -207,6 +213,8 @@ class Sink:
         if self._how.users:
             for user, number in NUMBERED.findall(buffer, 0, size):
                 self._arrivals.arrive(int(user), int(number))
+        if self._how.digest:
+            self._digest = (self._digest + _digest(buffer[:size])) % (1 << 63)
         if not peer.requests:
             self._note_connection(peer)
         peer.requests += 1
@@ -234,6 +242,7 @@ class Sink:
             out_of_order=arrivals.out_of_order,
             doubles=arrivals.doubles,
             of_first_user=arrivals.newest[0] if arrivals.newest else 0,
+            digest=self._digest,
         )
 
 
@@ -247,6 +256,14 @@ def _request_bytes(buffer: bytearray) -> int:
     return size if len(buffer) >= size else 0
 
 
+def _digest(request: bytearray) -> int:
+    """Return a sum over the calls in the body of *request*."""
+    content = orjson.loads(request.partition(HEAD_END)[2])
+    calls = content if isinstance(content, list) else [content]
+    hashes = (blake2b(orjson.dumps(call), digest_size=8).digest() for call in calls)
+    return sum(int.from_bytes(it) for it in hashes)
+
+
 @click.command()
 @click.option("--latency-ms", default=0.0)
 @click.option("--outage-s", default=0.0)
@@ -254,6 +271,7 @@ def _request_bytes(buffer: bytearray) -> int:
 @click.option("--tls", type=click.Path(path_type=Path))
 @click.option("--requests", type=int)
 @click.option("--users", default=0)
+@click.option("--digest", is_flag=True)
 def main(*, latency_ms: float, **how: Any) -> None:  # noqa: ANN401 - as the options say
     """Serve, and print the address."""
     sink = Sink(Behaviour(latency_s=latency_ms / 1000, **how))

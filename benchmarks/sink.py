@@ -29,22 +29,13 @@ class Tls(NamedTuple):
 class SinkProcess:
     """A sink in a process of its own; use it in a `with` statement."""
 
-    def __init__(
-        self,
-        *,
-        latency_ms: float = 0.0,
-        outage_s: float = 0.0,
-        trace: bool = False,
-        tls: Tls | None = None,
-        requests: int | None = None,
-        users: int = 0,
-    ) -> None:
-        options = [f"--latency-ms={latency_ms}", f"--outage-s={outage_s}", f"--users={users}"]
-        options += ["--trace"] if trace else []
-        options += [] if tls is None else [f"--tls={tls.own}"]
-        options += [] if requests is None else [f"--requests={requests}"]
+    def __init__(self, *, tls: Tls | None = None, **options: float | bool | None) -> None:
+        """Start it with *options* of `benchmarks.server`; what is None or False is left out."""
+        given = [(f"--{name.replace('_', '-')}", value) for name, value in options.items()]
+        command = [name if value is True else f"{name}={value}" for name, value in given if value]
+        command += [] if tls is None else [f"--tls={tls.own}"]
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.server", *options], stdout=subprocess.PIPE, text=True
+            [sys.executable, "-m", "benchmarks.server", *command], stdout=subprocess.PIPE, text=True
         )
         if self._process.stdout is None:
             raise RuntimeError("the sink has no standard output")

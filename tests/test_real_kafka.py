@@ -370,7 +370,7 @@ def test_mavens_reason_is_passed_on_and_nothing_is_kept(
     maven.write_text("#!/bin/sh\necho '[ERROR] no such jar'\necho '[ERROR] more'\nexit 1\n")
     maven.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(KafkaUnavailableError, match=r"fetch Kafka's jars: \[ERROR\] no such jar$"):
+    with pytest.raises(KafkaUnavailableError, match=r"fetch the jars: \[ERROR\] no such jar$"):
         class_path(tmp_path / "cache")
     assert list((tmp_path / "cache").iterdir()) == []
 

@@ -37,6 +37,7 @@ def results(cpu: float) -> Results:
         throughput=floor | {SINGLE: single, BATCH: single} | peers,
         slow={SINGLE: single, FAR: single} | peers,
         stream={SINGLE: {"p50_ms": 2.0, "p95_ms": 4.0, "p99_ms": 9.0}},
+        parallel={"ours, single, 0 ms": single, "parallel-consumer, single, 0 ms": single},
         tls={"floor, single: TLS": figures(30_000.0), "ours, single: TLS": single},
         scale=[Point("ignored", share, figures(1.0, 1.0 - share * 0.8), []) for share in (0, 0.99)],
         memory={"seconds": 30.0, "first_half_mb": 120.0, "second_half_mb": 120.0},
@@ -90,7 +91,7 @@ def test_tables_name_every_row_and_what_is_missing() -> None:
 
 def test_nothing_measured_is_no_table() -> None:
     """Sections that were left out leave no empty tables and no goals."""
-    none = Results("a broker", {}, {}, {}, {}, [], {}, {})
+    none = Results("a broker", {}, {}, {}, {}, {}, [], {}, {})
 
     assert [*tables(none), *reach(none)] == []
 

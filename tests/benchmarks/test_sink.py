@@ -79,6 +79,40 @@ def test_sink_is_away_for_a_while_from_the_first_request_on() -> None:
         assert sink.counts()["requests"] == 1
 
 
+def test_numbered_calls_are_held_against_those_before() -> None:
+    """User 1's second call comes twice, and the first one late."""
+    with SinkProcess(users=2) as sink:
+        post(sink.url, b'[{"messageId":"m-1-2-7"},{"messageId":"m-0-1-7"}]')
+        post(sink.url, b'{"messageId":"m-1-1-7"}')
+        post(sink.url, b'{"messageId":"m-1-2-7"}')
+        counts = sink.counts()
+
+    assert (counts["arrived"], counts["out_of_order"], counts["doubles"]) == (3, 1, 1)
+    assert counts["of_first_user"] == 1
+
+
+def test_sink_comes_back_when_it_is_told_to() -> None:
+    """An outage lasts as long as there is something to do meanwhile."""
+    with SinkProcess(outage_s=3_600) as sink:
+        assert post(sink.url) == 503
+        sink.come_back()
+
+        assert post(sink.url) == 200
+
+
+def test_digest_is_of_the_calls_whatever_their_order_and_arrays() -> None:
+    """An array or two calls, the other one first: the same; another value: another digest."""
+    digests = []
+    for bodies in ([b'[{"a":1},{"b":2}]'], [b'{"b":2}', b'{"a":1}'], [b'{"b":2}', b'{"a":2}']):
+        with SinkProcess(digest=True) as sink:
+            for body in bodies:
+                post(sink.url, body)
+            digests.append(sink.counts()["digest"])
+
+    assert digests[0] == digests[1] != digests[2]
+    assert 0 not in digests
+
+
 def test_connections_are_resumed_and_closed_over_tls(tmp_path: Path) -> None:
     """Each lasts for two requests; the others go on with the session of the first."""
     authority = Authority(tmp_path / "authority")

@@ -44,23 +44,23 @@ def expected_here() -> bool:
     return os.environ.get("CI") == "true" and None not in programs
 
 
-def class_path(cache: Path = CACHE) -> str:
-    """Return the broker's Java class path; the first call in *cache* fetches the jars.
+def class_path(cache: Path = CACHE, pom: Path = POM) -> str:
+    """Return the Java class path of *pom*, the broker's; the first call in *cache* fetches it.
 
     Raises:
         KafkaUnavailableError: Maven is missing, or could not fetch a jar or confirm its checksum.
     """
-    jars = cache / f"jars-{hashlib.sha256(POM.read_bytes()).hexdigest()[:12]}"
+    jars = cache / f"jars-{hashlib.sha256(pom.read_bytes()).hexdigest()[:12]}"
     if not jars.is_dir():
         cache.mkdir(parents=True, exist_ok=True)
-        _fetch(jars)
+        _fetch(jars, pom)
     return f"{jars}/*"
 
 
-def _fetch(jars: Path) -> None:
+def _fetch(jars: Path, pom: Path) -> None:
     """Fill *jars* all at once, so that a fetch that was cut off leaves no half of it."""
     with tempfile.TemporaryDirectory(dir=jars.parent) as scratch:
-        _run_maven(Path(scratch) / "jars")
+        _run_maven(Path(scratch) / "jars", pom)
         try:
             (Path(scratch) / "jars").rename(jars)
         except OSError:
@@ -68,8 +68,8 @@ def _fetch(jars: Path) -> None:
                 raise
 
 
-def _run_maven(folder: Path) -> None:
-    command = [program("mvn"), "--batch-mode", "--quiet", "--strict-checksums", "--file", str(POM)]
+def _run_maven(folder: Path, pom: Path) -> None:
+    command = [program("mvn"), "--batch-mode", "--quiet", "--strict-checksums", "--file", str(pom)]
     goal = ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={folder}"]
     try:
         subprocess.run(
@@ -85,4 +85,4 @@ def _run_maven(folder: Path) -> None:
         raise KafkaUnavailableError(f"Maven took over {_MAVEN_LIMIT_S:.0f} s; try again") from None
     except subprocess.CalledProcessError as error:
         first = next((line for line in error.stdout.splitlines() if "ERROR" in line), "no reason")
-        raise KafkaUnavailableError(f"Maven could not fetch Kafka's jars: {first}") from None
+        raise KafkaUnavailableError(f"Maven could not fetch the jars: {first}") from None
