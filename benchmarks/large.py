@@ -37,7 +37,7 @@ SECTIONS: Final = ("partitions", "keys", "hot", "outage")
 NO_KAFKA: Final = "it needs a real Kafka: java and mvn, or KAFKA_BOOTSTRAP_SERVERS"
 PARTITIONS: Final = (500, 1_000)
 KEYS: Final = (1_000, 1_000_000)
-"""The last is also how many events there are, so that each key has one."""
+"""There are as many events at least, so that each key has one."""
 MEMBERS: Final = 4
 EACH: Final = 20
 """Events for each partition: so many that none has none."""
@@ -82,13 +82,16 @@ def partitions(on: Stage, number: int) -> Iterator[Row]:
             with numbered.stream(topic, RATE_PER_S):
                 time.sleep(SETTLE_S)
                 sink.counts()  # and forget how old calls were
+                time.sleep(SETTLE_S)
+                usual_s = max(sink.counts()["ages_ms"]) / 1000
                 start_s = time.monotonic()
                 change()
                 members.until_divided(number)
                 owned_s = time.monotonic() - start_s
                 time.sleep(SETTLE_S)
             oldest_s = _oldest_s(members, numbered)
-            yield Row(f"{what}: {name}", {"owned_s": owned_s, "oldest_s": oldest_s})
+            figures = {"owned_s": owned_s, "usual_s": usual_s, "oldest_s": oldest_s}
+            yield Row(f"{what}: {name}", figures)
         members.end()
         yield Row(f"{what}: all of it", members.totals() | _faults(sink, numbered))
 
@@ -191,6 +194,7 @@ def _faults(sink: SinkProcess, numbered: Numbered) -> Figures:
 COLUMNS: Final = {
     "owned_s": ("all owned, s", ",.1f"),
     "seconds": ("all delivered, s", ",.1f"),
+    "usual_s": ("longest wait before, s", ",.1f"),
     "oldest_s": ("longest wait, s", ",.1f"),
     RATE: ("events/s", ",.0f"),
     CPU: ("CPU µs an event", ",.1f"),
@@ -217,7 +221,7 @@ def table(rows: list[Row]) -> Table:
 
 @click.command()
 @click.option("--only", type=click.Choice(SECTIONS), multiple=True, help="Sections to run.")
-@click.option("--events", default=200_000, show_default=True, help="With a hot key.")
+@click.option("--events", default=200_000, show_default=True, help="With many keys, or a hot one.")
 @click.option("--backlog", default=500_000, show_default=True, help="Events of the outage.")
 def main(*, only: tuple[str, ...], events: int, backlog: int) -> None:
     """Measure what few have: many partitions, many keys, one hot key, a large backlog."""
@@ -227,7 +231,7 @@ def main(*, only: tuple[str, ...], events: int, backlog: int) -> None:
             raise click.ClickException(NO_KAFKA)
         runs: dict[str, Callable[[], Iterator[Row]]] = {
             "partitions": lambda: (row for it in PARTITIONS for row in partitions(on, it)),
-            "keys": lambda: (keys(on, users, KEYS[-1]) for users in KEYS),
+            "keys": lambda: (keys(on, users, max(users, events)) for users in KEYS),
             "hot": lambda: (row for batch in (1, BATCH) for row in hot(on, batch, events)),
             "outage": lambda: outage(on, backlog),
         }
