@@ -25,7 +25,11 @@ IN_FLIGHT = 64
 CHUNK = 500
 HEADER_BYTES = 5  # Confluent's
 OBJECTS = ("properties", "traits", "context", "integrations")
-FETCH = {"fetch.queue.backoff.ms": 20, "queued.max.messages.kbytes": 8_192}  # as ours
+FETCH = {  # as ours
+    "fetch.max.bytes": 1_000_000,
+    "fetch.queue.backoff.ms": 20,
+    "queued.max.messages.kbytes": 8_192,
+}
 
 
 def _schema(registry: str, header: bytes) -> Any:  # noqa: ANN401 - fastavro's

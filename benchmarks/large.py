@@ -48,7 +48,7 @@ HOT_SHARE: Final = 0.95
 USERS: Final = 5_000
 AWAY_S: Final = 86_400.0
 """How long Seg is away unless it is told to come back."""
-RATE_PER_S: Final = 500.0
+RATE_PER_S: Final = 100.0
 """Of the stream while members come and go."""
 SETTLE_S: Final = 5.0
 CALLS_PER_S_MIN: Final = 500.0

@@ -89,6 +89,7 @@ class TestConsumer:
             "enable.auto.offset.store": False,
             "auto.offset.reset": "error",
             "max.poll.interval.ms": 300_000,
+            "fetch.max.bytes": 1_000_000,
             "fetch.queue.backoff.ms": 20,
             "queued.max.messages.kbytes": 8_192,
             "socket.timeout.ms": 10_000,
@@ -117,6 +118,13 @@ class TestConsumer:
             "fetch.wait.max.ms": 50,
             "client.rack": "a",
         }
+
+    def test_larger_messages_are_fetched_where_they_may_be_written(self) -> None:
+        """An answer of the brokers is no smaller than a message may be: librdkafka would refuse."""
+        config = consumer_config(kafka(CONFIG='{"message.max.bytes": 5000000}'))
+
+        assert config["fetch.max.bytes"] == 5_000_000
+        make(Consumer, config).close()
 
     @pytest.mark.parametrize("protocol", ["classic", "consumer"])
     @pytest.mark.parametrize("seconds", ["1", "30", "300"])
