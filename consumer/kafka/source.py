@@ -53,6 +53,10 @@ _NOT_IN_THE_LOG = frozenset(
     {KafkaError._AUTO_OFFSET_RESET, KafkaError._LOG_TRUNCATION}  # noqa: SLF001 - public names
 )
 
+GOODBYE_POLLS = 100
+GOODBYE_POLL_S = 0.01
+"""So often and so long is waited for the goodbye to go out: a second, where no coordinator is."""
+
 LIBRARY_VERSION = libversion()[0]
 """librdkafka's."""
 
@@ -155,21 +159,33 @@ class KafkaSource:
         return bool(self._consumer.memberid()) and (generation is None or generation > 0)
 
     def close(self) -> None:
-        """Leave the group, once; the listener is told of what was still owned.
-
-        What the group still says is heard before the end: afterwards librdkafka would wait for ever
-        in the answer to an assignment (its issue 4884). And of the end of a cooperative member that
-        owns nothing the group hears by `unsubscribe` only: it would be missed for a whole session.
-        A static member is to be missed that long: its partitions wait for it.
-        """
+        """Leave the group, once; the listener is told of what was still owned."""
         if self._closing:
             return
         self._closing = True
         with suppress(KafkaException):  # the member was fenced
-            if self._settings.group_instance_id is None:
-                self._consumer.unsubscribe()
-            self._consumer.poll(0)
+            self._leave()
         self._consumer.close()
+
+    def _leave(self) -> None:
+        """Hear what the group still says, and leave it, before librdkafka ends.
+
+        Later it would wait for ever in the answer to an assignment (its issue 4884), and by the
+        classic protocol it says no goodbye where a cooperative member owns nothing, nor where the
+        end comes before what `unsubscribe` began is done. A group waits for who said none until the
+        session ends. A static member says none: its partitions wait for it.
+        """
+        self._consumer.poll(0)
+        if (
+            self._settings.group_instance_id is not None
+            or self._settings.group_protocol != "classic"
+        ):
+            return
+        self._consumer.unsubscribe()
+        for _ in range(GOODBYE_POLLS):
+            if not self._consumer.memberid():
+                return
+            self._consumer.poll(GOODBYE_POLL_S)
 
     def _consume(self, max_records: int, timeout_s: float) -> list[Record]:
         """Take what is there; each record belongs to the tenure that owns its partition now."""
