@@ -7,6 +7,7 @@ must turn.
 
 from __future__ import annotations
 
+from contextlib import closing
 from queue import SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING, NamedTuple
@@ -193,11 +194,13 @@ class DeadLetterTopics:
         """Make *letter_topic* where it is missing; tell in `_found` what is wrong with it."""
         finding = Finding("the look at it has failed", None)
         try:
-            cluster = Cluster(self._kafka, self._clock, self._credentials)
-            topic = cluster.topics([letter_topic])[letter_topic]
-            finding = examine(cluster, letter_topic, topic, sources, create=self._settings.create)
-            if finding.problem is None and topic.state == "missing":
-                create(cluster, letter_topic, sources, self._log)
+            with closing(Cluster(self._kafka, self._clock, self._credentials)) as cluster:
+                topic = cluster.topics([letter_topic])[letter_topic]
+                finding = examine(
+                    cluster, letter_topic, topic, sources, create=self._settings.create
+                )
+                if finding.problem is None and topic.state == "missing":
+                    create(cluster, letter_topic, sources, self._log)
         except ConsumerError as error:
             finding = Finding(str(error), None)
         finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
@@ -72,6 +73,16 @@ class Cluster:
         self._credentials = credentials
         self._errors: list[KafkaError] = []
         self._admin = self._client()
+
+    def close(self) -> None:
+        """End the client, its threads and connections.
+
+        An error that was raised by a future holds the frames that asked, and they hold the client,
+        until the garbage collector looks, which it does seldom here. A question about the group
+        that is still under way then may end the process (librdkafka issue 4605).
+        """
+        del self._admin
+        gc.collect()
 
     def reach(
         self, timeout_s: float, tell: Callable[[Cause], None] = lambda _cause: None

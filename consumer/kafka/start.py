@@ -7,6 +7,7 @@ topics exist or can be made, and may be written.
 from __future__ import annotations
 
 import re
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from consumer.core.errors import StartError
@@ -38,8 +39,16 @@ def check_start(
     Raises:
         StartError: with what is wrong and the setting to look at.
     """
-    cluster = Cluster(kafka, clock)
+    with closing(Cluster(kafka, clock)) as cluster:
+        _check(cluster, kafka, dead_letter, log)
 
+
+def _check(
+    cluster: Cluster,
+    kafka: KafkaSettings,
+    dead_letter: DeadLetterSettings,
+    log: FilteringBoundLogger,
+) -> None:
     def tell(cause: Cause) -> None:
         log.warning("kafka_away", stage=cause.stage, detail=cause.text)
 
@@ -81,7 +90,8 @@ def group_session_s(kafka: KafkaSettings, clock: Clock, log: FilteringBoundLogge
     """
     seconds = None
     if kafka.group_protocol == "consumer":
-        seconds = Cluster(kafka, clock).shortest_session_s()
+        with closing(Cluster(kafka, clock)) as cluster:
+            seconds = cluster.shortest_session_s()
     seconds = session_s(kafka) if seconds is None else seconds
     if seconds < SHORT_SESSION_S:
         log.warning("session_is_short", reason="session", seconds=seconds, least=SHORT_SESSION_S)

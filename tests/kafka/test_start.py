@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,6 +23,14 @@ if TYPE_CHECKING:
 pytest_plugins = ["tests.kafka_real.fixtures"]
 
 pytestmark = pytest.mark.timeout(60, func_only=True)
+
+
+TASKS = Path("/proc/self/task")
+
+
+def library_threads() -> int:
+    """Return how many threads librdkafka has in this process."""
+    return sum(task.read_text().startswith("rdk:") for task in TASKS.glob("*/comm"))
 
 
 def check(broker: Broker, topics: str, **variables: str) -> list[Mapping[str, object]]:
@@ -47,6 +57,19 @@ def test_a_missing_topic_is_named(broker: Broker, topic: str) -> None:
         check(broker, topic)
 
     assert topic not in topics_of(broker)
+
+
+@pytest.mark.skipif(not TASKS.is_dir(), reason="only Linux shows the threads of a library")
+def test_who_asked_is_gone_when_the_start_is_checked(embedded: Embedded, topic: str) -> None:
+    """Also where the brokers refuse an answer, as the embedded one does that about the group."""
+    embedded.create_topic(topic, 1)
+    before = library_threads()
+    gc.disable()
+    try:
+        check(embedded, topic)
+        assert library_threads() == before
+    finally:
+        gc.enable()
 
 
 class TestDeadLetterTopic:
