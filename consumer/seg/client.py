@@ -86,7 +86,6 @@ class Client:
         """Wait up to *timeout_s* for something to happen; return the answers that are complete."""
         stood_still = self._clock.monotonic_s() - self._polled_s >= STOOD_STILL_S
         self._pools.wait(timeout_s, self._withdraw_late)
-        self._fresh.clear()
         answers = [(token, NOT_SENT) for token in self._withdrawn]
         self._withdrawn.clear()
         now_s = self._polled_s = self._clock.monotonic_s()
@@ -137,13 +136,13 @@ class Client:
 
         The process may have stood still since `send`, or a handshake taken long.
         """
-        if self._clock.boottime_s() < self.send_until_s:
-            return
-        for transfer in list(self._busy.values()):
-            # libcurl sets this time when a request begins to go out.
-            if transfer in self._fresh or not transfer.curl.getinfo(pycurl.PRETRANSFER_TIME):
-                del self._busy[transfer.curl]
-                self._withdrawn.append(self._released(transfer, NOT_SENT, 0.0)[0])
+        if self._clock.boottime_s() >= self.send_until_s:
+            for transfer in list(self._busy.values()):
+                # libcurl sets this time when a request begins to go out.
+                if transfer in self._fresh or not transfer.curl.getinfo(pycurl.PRETRANSFER_TIME):
+                    del self._busy[transfer.curl]
+                    self._withdrawn.append(self._released(transfer, NOT_SENT, 0.0)[0])
+        self._fresh.clear()  # libcurl looks at them next
 
     def _released(self, transfer: Transfer, answer: Answer, now_s: float) -> tuple[object, Answer]:
         """Put *transfer* with the idle ones; return its token and what to tell of *answer*."""

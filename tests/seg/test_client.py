@@ -157,6 +157,15 @@ class TestTimeToSend:
 
         assert collect(client, 1)["on time"].status == 200
 
+    def test_also_where_its_time_ends_while_we_wait(self, sandbox: Sandbox, client: Client) -> None:
+        """It goes at once over a connection that is there, and is not sent a second time."""
+        post(client, "first")
+        sandbox.faults([Fault(delay_s=0.3)])
+        client.send("on time", orjson.dumps(page("on time")), "on time")
+        client.send_until_s = SystemClock().boottime_s() + 0.1
+
+        assert collect(client, 1)["on time"].status == 200
+
 
 class TestStandstill:
     """A process that was stopped, or a frozen machine, wakes with requests on their way."""
