@@ -28,6 +28,7 @@ from consumer.core.model import Pause
 from consumer.kafka.commits import Commits
 from consumer.kafka.config import consumer_config, is_cooperative, make, subscription
 from consumer.kafka.extents import Extents
+from consumer.kafka.leave import leave
 from consumer.kafka.pauses import Pauses
 from consumer.kafka.positions import Positions, beginning
 from consumer.kafka.problems import Problems
@@ -52,10 +53,6 @@ Callback: TypeAlias = "Callable[[Consumer, list[TopicPartition]], None]"
 _NOT_IN_THE_LOG = frozenset(
     {KafkaError._AUTO_OFFSET_RESET, KafkaError._LOG_TRUNCATION}  # noqa: SLF001 - public names
 )
-
-GOODBYE_POLLS = 100
-GOODBYE_POLL_S = 0.01
-"""So often and so long is waited for the goodbye to go out: a second, where no coordinator is."""
 
 LIBRARY_VERSION = libversion()[0]
 """librdkafka's."""
@@ -164,28 +161,8 @@ class KafkaSource:
             return
         self._closing = True
         with suppress(KafkaException):  # the member was fenced
-            self._leave()
+            leave(self._consumer, self._settings)
         self._consumer.close()
-
-    def _leave(self) -> None:
-        """Hear what the group still says, and leave it, before librdkafka ends.
-
-        Later it would wait for ever in the answer to an assignment (its issue 4884), and by the
-        classic protocol it says no goodbye where a cooperative member owns nothing, nor where the
-        end comes before what `unsubscribe` began is done. A group waits for who said none until the
-        session ends. A static member says none: its partitions wait for it.
-        """
-        self._consumer.poll(0)
-        if (
-            self._settings.group_instance_id is not None
-            or self._settings.group_protocol != "classic"
-        ):
-            return
-        self._consumer.unsubscribe()
-        for _ in range(GOODBYE_POLLS):
-            if not self._consumer.memberid():
-                return
-            self._consumer.poll(GOODBYE_POLL_S)
 
     def _consume(self, max_records: int, timeout_s: float) -> list[Record]:
         """Take what is there; each record belongs to the tenure that owns its partition now."""
