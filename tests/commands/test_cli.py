@@ -124,7 +124,8 @@ class TestUsage:
         """Neither on a pipe nor on a terminal of 80 columns: names are there to be copied."""
         names = [it.name for it in describe()]
 
-        assert [it for it in names if it not in seg_consumer("config", env=NEEDED).stdout] == []
+        piped = seg_consumer("config", env=NEEDED).stdout
+        assert [it for it in names if it not in piped] == []
 
         wide = " ".join(on_terminal("config", env=NEEDED | {"COLUMNS": "80"}).split())
         assert [it for it in names if f" {it} " not in wide] == []
