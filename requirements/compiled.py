@@ -29,7 +29,7 @@ HOT: Final = (
     *("consumer/core/*.py", "consumer/translate/*.py"),
     *(
         f"consumer/avro/{name}.py"
-        for name in ("decoder", "fast_containers", "fast_kinds", "framing")
+        for name in ("datum", "decoder", "fast_containers", "fast_kinds", "framing")
     ),
     *(
         f"consumer/flow/{name}.py"

@@ -9,19 +9,15 @@ names another; without one, see `framing`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from io import BytesIO
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeAlias, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 import orjson
-from fastavro import schemaless_reader
 
 from consumer.avro import framing
-from consumer.avro.fast_reader import UNUSUAL
+from consumer.avro.datum import read_datum
 from consumer.avro.framing import Mode
-from consumer.avro.plan import EXTRA, NOTHING, Plans, make_plan
+from consumer.avro.plan import Plans, make_plan
 from consumer.avro.schemas import index, read
-from consumer.avro.shapes import AFTER
-from consumer.avro.values import open_object
 from consumer.core.errors import DeadLetterReason, MisconfiguredError, PoisonError, StartError
 
 if TYPE_CHECKING:
@@ -29,9 +25,7 @@ if TYPE_CHECKING:
 
     from consumer.avro.framing import RegistryId, SchemaKey
     from consumer.avro.plan import Plan
-    from consumer.core.model import Event, Headers, Value
-
-    Raw: TypeAlias = dict[str, Any]  # whatever the writer's schema says
+    from consumer.core.model import Event, Headers
 
 MAX_BYTES: Final = 1 << 20
 
@@ -110,17 +104,17 @@ class Decoder:
                 f"expected at most {self._max_bytes} bytes, came {len(value)}",
             )
         if headers and (key := framing.of_headers(headers)) is not None:
-            return _read(self._plan(key), value, 0, exactly=exactly)
+            return read_datum(self._plan(key), value, 0, exactly=exactly)
         if self._writer is not None:
             return _read_bare(self._writer, value, exactly=exactly)
         plan = self._usual.get(value[: framing.CONFLUENT_BYTES])
         if plan is not None:
-            return _read(plan, value, framing.CONFLUENT_BYTES, exactly=exactly)
+            return read_datum(plan, value, framing.CONFLUENT_BYTES, exactly=exactly)
         framed = framing.split(value, self._framing, self._max_bytes)
         plan = self._plan(framed.key)
         if framed.start == framing.CONFLUENT_BYTES:
             self._usual[value[: framing.CONFLUENT_BYTES]] = plan
-        return _read(plan, framed.value, framed.start, exactly=exactly)
+        return read_datum(plan, framed.value, framed.start, exactly=exactly)
 
     def missing_schema(self, value: bytes, headers: Headers | None = None) -> RegistryId | None:
         """Return what the registry must be asked for before *value* can be read, if anything."""
@@ -170,7 +164,7 @@ class Decoder:
 def _read_bare(plan: Plan | Plans, value: bytes, *, exactly: bool) -> Event:
     """Return the event of a bare datum; one that looks like none blames the setting."""
     try:
-        return _read(plan, value, 0, exactly=exactly)
+        return read_datum(plan, value, 0, exactly=exactly)
     except PoisonError as error:
         if _looks_like_json(value):
             looks = "JSON text"
@@ -188,80 +182,6 @@ def _looks_like_json(value: bytes) -> bool:
         return bool(value) and value[0] in framing.JSON_BEGINS and orjson.loads(value) is not None
     except orjson.JSONDecodeError:
         return False
-
-
-def _read(plan: Plan | Plans, value: bytes, start: int, *, exactly: bool) -> Event:
-    if plan.fast is not None and not exactly:
-        try:
-            return plan.fast(value, start)
-        except UNUSUAL:
-            pass
-    return _read_carefully(plan, value, start)
-
-
-def _read_carefully(plan: Plan | Plans, value: bytes, start: int) -> Event:
-    if isinstance(plan, Plans):
-        return _read_branch(plan, value, start)
-    buffer = BytesIO(value)
-    buffer.seek(start)
-    try:
-        event = cast("Raw", schemaless_reader(buffer, plan.schema, None))
-    except (EOFError, LookupError, UnicodeDecodeError) as error:
-        detail = f"a datum of the writer's schema, came one that raises {type(error).__name__}"
-        raise _bad_avro(f"{detail} near byte {buffer.tell()} of {len(value)}") from None
-    _check_end(value, buffer.tell())
-    if plan.is_row:
-        after: Raw | None = event[AFTER]
-        if after is None:
-            return NOTHING
-        event = after
-    event |= plan.implied
-    _tidy(plan, event)
-    return cast("Event", event)
-
-
-def _read_branch(plans: Plans, value: bytes, start: int) -> Event:
-    index = value[start] if start < len(value) else 1
-    if index & 1 or index >> 1 >= len(plans.branches):
-        raise _bad_avro(f"one of {len(plans.branches)} branches of the writer's union, came none")
-    plan = plans.branches[index >> 1]
-    if plan is None:
-        _check_end(value, start + 1)
-        return NOTHING
-    if isinstance(plan, PoisonError):
-        raise PoisonError(plan.reason, plan.detail)
-    return _read_carefully(plan, value, start + 1)
-
-
-def _check_end(value: bytes, end: int) -> None:
-    if end < len(value):
-        raise PoisonError(
-            DeadLetterReason.TRAILING_BYTES,
-            f"expected the datum to end the value, came {len(value) - end} bytes more;"
-            " was it written with another schema?",
-        )
-
-
-def _tidy(plan: Plan, event: Raw) -> None:
-    """Leave in *event* what an event has a place for, and read its open objects."""
-    for name in plan.ignored:
-        del event[name]
-    for name in plan.objects:
-        value = event[name]
-        if isinstance(value, bytes | str):
-            event[name] = _extra(value) if name == EXTRA else open_object(value, name)
-
-
-def _extra(text: bytes | str) -> Value:
-    """Return what the canonical schema has no field for; None where it is not as we write it."""
-    try:
-        return open_object(text, EXTRA)
-    except PoisonError:
-        return None
-
-
-def _bad_avro(expected: str) -> PoisonError:
-    return PoisonError(DeadLetterReason.BAD_AVRO, f"expected {expected}")
 
 
 def _unknown(detail: str) -> MisconfiguredError:

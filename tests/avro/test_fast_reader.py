@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from consumer.avro.decoder import _read_carefully
+from consumer.avro.datum import read_carefully
 from consumer.avro.fast_reader import UNUSUAL
 from consumer.avro.plan import make_plan
 from consumer.core.errors import PoisonError
@@ -123,7 +123,7 @@ def fast(name: str, value: bytes) -> Event | None:
 def careful(name: str, value: bytes) -> Event | None:
     """Return what the careful reader makes of *value*; None where it is poison."""
     try:
-        return _read_carefully(PLANS[name], value, 0)
+        return read_carefully(PLANS[name], value, 0)
     except PoisonError:
         return None
 

@@ -11,7 +11,8 @@ from uuid import UUID
 import pytest
 from fastavro import json_reader, parse_schema, schemaless_writer
 
-from consumer.avro.decoder import Decoder, Reading, _read_carefully
+from consumer.avro.datum import read_carefully
+from consumer.avro.decoder import Decoder, Reading
 from consumer.avro.encoder import Encoder
 from consumer.avro.fast_reader import UNUSUAL
 from consumer.avro.framing import GlobalId, confluent
@@ -112,8 +113,8 @@ def test_both_readers_agree(path: Path) -> None:
     except UNUSUAL:
         fast = None
 
-    assert _with_ids_as_text(_read_carefully(plan, datum, 0)) == case["event"]
-    assert fast in (None, _read_carefully(plan, datum, 0))
+    assert _with_ids_as_text(read_carefully(plan, datum, 0)) == case["event"]
+    assert fast in (None, read_carefully(plan, datum, 0))
 
 
 @pytest.mark.parametrize("path", WRITTEN, ids=lambda path: path.stem)
