@@ -24,9 +24,9 @@ more: Seg is left with their order.
 
 from __future__ import annotations
 
-import hashlib
-import re
 from typing import TYPE_CHECKING
+
+from consumer.seg.idempotency import request_key
 
 if TYPE_CHECKING:
     from consumer.core.lanes import Task
@@ -238,34 +238,9 @@ class Batch:
         self.row = None
 
     def idempotency_key(self) -> str:
-        """Return the key by which a receiver knows this request again, on every attempt.
-
-        For one call its messageId, for an array a digest of theirs.
-        """
-        calls = self.calls
-        if len(calls) == 1:
-            return call_key(calls[0])
-        digest = hashlib.sha256("\n".join(map(call_key, calls)).encode())
-        return digest.hexdigest()[:32]
+        """Return the key by which a receiver knows this request again, on every attempt."""
+        return request_key(self.calls)
 
     def body(self) -> bytes:
         """Return the JSON that is sent: the calls as an array."""
         return b"[" + b",".join([task.call.body for task in self.calls]) + b"]"
-
-
-_PLAIN = re.compile(r"[A-Za-z0-9_.:-]{1,128}").fullmatch
-
-
-def call_key(task: Task) -> str:
-    """Return the idempotency key of one call: its messageId, or the record's place without one.
-
-    A messageId that is long or has characters beyond letters, digits and `-_.:` is digested: it
-    goes into a header, where neither a line break nor somebody's e-mail address may stand.
-    """
-    message_id = task.call.message_id
-    if not message_id:
-        partition, offset = task.record.partition, task.record.offset
-        message_id = f"{partition.topic}:{partition.number}:{offset}"
-    if _PLAIN(message_id):
-        return message_id
-    return hashlib.sha256(message_id.encode("utf-8", "surrogatepass")).hexdigest()[:32]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from consumer.seg.answers import THROTTLED, AnswerClass
-from consumer.seg.batch import call_key
 from consumer.seg.breaker import BreakerState
+from consumer.seg.idempotency import call_key
 from consumer.seg.limiter import Concurrency
 from consumer.seg.rate import Rate
 
