@@ -9,8 +9,8 @@ other:
     lane c   3                3 is ready: the next to be taken
 
 In batch mode several calls of one lane may be taken at once, for the array keeps their order;
-the lane is then blocked until all of them are settled. A lane whose turn is over goes to the end
-of the queue, so a busy key cannot starve the others.
+the lane is then blocked until all of them are settled. Of the lanes that are ready the one whose
+first call came first goes first: a busy key waits for no younger call, and starves no other.
 
 The lane is a chain through its tasks: a key of one call costs one small object. No I/O, no
 clock, no lock.
@@ -18,6 +18,7 @@ clock, no lock.
 
 from __future__ import annotations
 
+import heapq
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 class Task:
     """One call on its way to Seg, from the moment its record was translated until it is settled."""
 
-    __slots__ = ("call", "lane", "next", "ready_s", "record", "taken")
+    __slots__ = ("call", "came_s", "lane", "next", "number", "record", "taken")
 
     def __init__(self, record: Record, call: SegCall) -> None:
         self.record = record
@@ -38,7 +39,8 @@ class Task:
         self.lane: Lane  # from `Lanes.put` on
         self.next: Task | None = None  # the call behind it in its lane
         self.taken = False
-        self.ready_s = 0.0  # when it came to the head of its lane, monotonic
+        self.number = 0  # how many came before it
+        self.came_s = 0.0  # monotonic
 
 
 class Lane:
@@ -59,7 +61,11 @@ class Lanes:
 
     def __init__(self) -> None:
         self._lanes: dict[Hashable, Lane] = {}
-        self._ready: deque[Task] = deque()  # the first call of each lane that is not blocked
+        # The first call of each lane that is not blocked: those that found their lane empty, by
+        # age as they came, and a heap of those that waited for another.
+        self._fresh: deque[Task] = deque()
+        self._waited: list[tuple[int, Task]] = []
+        self._numbers = 0
         self.ready_calls = 0
         """How many calls could be taken now."""
         self.ready_bytes = 0
@@ -68,13 +74,15 @@ class Lanes:
         """The bodies of all calls that are not settled, bytes."""
 
     def put(self, key: Hashable, task: Task, now_s: float) -> int:
-        """Add *task* at the end of lane *key*; return how many of that lane now wait."""
+        """Add *task*, which came *now_s*, to lane *key*; return how many of that lane now wait."""
         size = len(task.call.body)
+        self._numbers += 1
+        task.number = self._numbers
+        task.came_s = now_s
         lane = self._lanes.get(key)
         if lane is None:
             lane = self._lanes[key] = Lane(key)
-            task.ready_s = now_s
-            self._ready.append(task)
+            self._fresh.append(task)
         elif lane.last is not None:
             lane.last.next = task
         task.lane = lane
@@ -89,20 +97,25 @@ class Lanes:
 
     def first_ready(self) -> Task | None:
         """Return the call that would be taken next; None where every lane is blocked or empty."""
-        while self._ready:
-            head = self._ready[0]
+        fresh, waited = self._fresh, self._waited
+        while True:
+            if waited and (not fresh or waited[0][0] < fresh[0].number):
+                head = waited[0][1]
+            elif fresh:
+                head = fresh[0]
+            else:
+                return None
             if not head.record.tenure.closed:
                 return head
-            self._ready.popleft()
+            self._leave(head)
             self._drop(head)
-        return None
 
     def take_one(self) -> Task | None:
-        """Take the longest ready call, to be given back to `settle`; None where there is none."""
+        """Take the oldest call that is ready, to be given back to `settle`; None without one."""
         task = self.first_ready()
         if task is None:
             return None
-        self._ready.popleft()
+        self._leave(task)
         lane = task.lane
         self.ready_calls -= lane.waiting
         self.ready_bytes -= lane.waiting_bytes
@@ -112,7 +125,7 @@ class Lanes:
         return task  # nothing of its lane is taken with it: its `taken` is never asked for
 
     def take(self, max_calls: int, max_bytes: int) -> list[Task]:
-        """Take up to *max_calls*, an array of at most *max_bytes*, longest ready lane first.
+        """Take up to *max_calls*, an array of at most *max_bytes*, the lane of the oldest first.
 
         The first is taken whatever its size. Each must be given back to `settle`, and those of
         one lane in their order.
@@ -122,7 +135,7 @@ class Lanes:
         while len(taken) < max_calls and (head := self.first_ready()) is not None:
             if taken and len(head.call.body) >= room_bytes:
                 break
-            self._ready.popleft()
+            self._leave(head)
             lane = head.lane
             self.ready_calls -= lane.waiting
             self.ready_bytes -= lane.waiting_bytes
@@ -153,7 +166,7 @@ class Lanes:
         behind.taken = True
         return behind
 
-    def settle(self, task: Task, now_s: float) -> None:
+    def settle(self, task: Task) -> None:
         """Note that *task*, which was taken, is done: its lane's next may go."""
         lane = task.lane
         self.body_bytes -= len(task.call.body)
@@ -164,8 +177,14 @@ class Lanes:
             lane.blocked = False
             self.ready_calls += lane.waiting
             self.ready_bytes += lane.waiting_bytes
-            following.ready_s = now_s
-            self._ready.append(following)
+            heapq.heappush(self._waited, (following.number, following))
+
+    def _leave(self, head: Task) -> None:
+        """Take *head*, which is the first that is ready, out of the queue."""
+        if self._fresh and self._fresh[0] is head:
+            self._fresh.popleft()
+        else:
+            heapq.heappop(self._waited)
 
     def _drop(self, head: Task) -> None:
         """Forget the whole lane of *head*: its partition is another member's now."""

@@ -135,18 +135,18 @@ class Delivery:
             self._answered.append((_DELIVERED, len(batch.calls), answer.seconds))
             self._well(batch, now_s)
             if batch.proving:
-                self._do(batch, self._judge.proved(batch, now_s, taken=True), now_s)
+                self._do(batch, self._judge.proved(batch, now_s, taken=True))
                 return
-            self._took(batch.settled(), now_s)
+            self._took(batch.settled())
             self._go_on(batch)
             return
         self._answered.append(((kind, cause_of(answer)), len(batch.calls), answer.seconds))
         if kind in JUDGED:
             self._well(batch, now_s)
             if batch.proving:
-                self._do(batch, self._judge.proved(batch, now_s, taken=False), now_s)
+                self._do(batch, self._judge.proved(batch, now_s, taken=False))
                 return
-            self._do(batch, self._judge.judged(batch, kind, answer), now_s)
+            self._do(batch, self._judge.judged(batch, kind, answer))
             return
         if batch.attempts == 1 and kind in REFUSALS:
             self._weather.refused += 1
@@ -154,7 +154,7 @@ class Delivery:
             self._weather.troubled += 1
         in_flight = self._dispatch.sender.in_flight
         verdict = self._judge.failed(batch, kind, answer, now_s, in_flight)
-        self._do(batch, verdict, now_s)
+        self._do(batch, verdict)
         self._note(answer, verdict, now_s)
 
     def _well(self, batch: Batch, now_s: float) -> None:
@@ -165,11 +165,11 @@ class Delivery:
             self._judge.recover(now_s)
             self._dispatch.restart()
 
-    def _do(self, batch: Batch, verdict: Ignored | Dead | Again, now_s: float) -> None:
+    def _do(self, batch: Batch, verdict: Ignored | Dead | Again) -> None:
         """Do what the judge says."""
         if not isinstance(verdict, Again):
-            self._leave(verdict, now_s)
-            self._took(batch.went_ahead(), now_s)
+            self._leave(verdict)
+            self._took(batch.went_ahead())
             self._go_on(batch)
         elif verdict.due_s is None:
             self._dispatch.outbox.go_on(batch)
@@ -191,7 +191,7 @@ class Delivery:
             cause_of(answer), answer.detail, look_at(answer), now_s, next_try_s
         )
 
-    def _took(self, tasks: list[Task], now_s: float) -> None:
+    def _took(self, tasks: list[Task]) -> None:
         """Let the calls leave that Seg took; all that come one after the other leave together."""
         if not tasks:
             return
@@ -203,10 +203,10 @@ class Delivery:
             self._delivered.tasks.extend(tasks)
         settle = self._lanes.settle
         for task in tasks:
-            settle(task, now_s)
+            settle(task)
 
-    def _leave(self, verdict: Ignored | Dead, now_s: float) -> None:
+    def _leave(self, verdict: Ignored | Dead) -> None:
         """Let a call leave that was not taken."""
         self._delivered = None
         self._settled.append(verdict)
-        self._lanes.settle(verdict.task, now_s)
+        self._lanes.settle(verdict.task)

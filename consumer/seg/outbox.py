@@ -67,7 +67,7 @@ class Outbox:
     def next_batch(self, now_s: float, timeout_s: float) -> tuple[Batch | None, float]:
         """Return the batch to send now; where there is none, how long to wait for one at most."""
         if self._again:
-            halved = self._halved(now_s)
+            halved = self._halved()
             if halved is not None:
                 return halved, 0.0
         wait_s = timeout_s
@@ -77,7 +77,7 @@ class Outbox:
                 wait_s = min(wait_s, due_s - now_s)
                 break
             batch = heapq.heappop(self._retries)[2]
-            if self._is_ours(batch, now_s):
+            if self._is_ours(batch):
                 return batch, 0.0
         return self._new_batch(now_s, wait_s)
 
@@ -87,10 +87,10 @@ class Outbox:
         One that has not failed yet comes first: one that has may be at fault itself, and would
         keep the others waiting for as long as it is tried. One that was refused goes last.
         """
-        batch = self._halved(now_s) or self._new_batch(now_s, 0.0)[0]
+        batch = self._halved() or self._new_batch(now_s, 0.0)[0]
         while batch is None and self._retries:
             retry = self._next_retry()
-            if self._is_ours(retry, now_s):
+            if self._is_ours(retry):
                 batch = retry
         return batch
 
@@ -122,10 +122,10 @@ class Outbox:
                 return clean[2]
         return first[2]
 
-    def _halved(self, now_s: float) -> Batch | None:
+    def _halved(self) -> Batch | None:
         while self._again:
             batch = self._again.popleft()
-            if self._is_ours(batch, now_s):
+            if self._is_ours(batch):
                 return batch
         return None
 
@@ -137,7 +137,7 @@ class Outbox:
         first = lanes.first_ready()
         if first is None:
             return None, timeout_s
-        age_s = now_s - first.ready_s
+        age_s = now_s - first.came_s
         if (
             age_s < batching.max_age_s
             and lanes.ready_calls < batching.max_calls
@@ -146,10 +146,10 @@ class Outbox:
             return None, min(timeout_s, batching.max_age_s - age_s)
         return Batch(lanes.take(batching.max_calls, batching.max_bytes)), 0.0
 
-    def _is_ours(self, batch: Batch, now_s: float) -> bool:
+    def _is_ours(self, batch: Batch) -> bool:
         """Give up the calls of partitions that were revoked; tell whether any is left."""
         for task in batch.drop_closed():
-            self._lanes.settle(task, now_s)
+            self._lanes.settle(task)
         return not batch.done
 
 

@@ -51,7 +51,7 @@ def test_one_call_of_a_lane_is_under_way_at_a_time(lanes: Lanes, tenure: Tenure)
     taken = [lanes.take(1, 0) for _ in range(4)]
 
     assert [[0], [1], [2], []] == [offsets(calls) for calls in taken]
-    lanes.settle(tasks[0], 9.0)
+    lanes.settle(tasks[0])
     assert [3] == offsets(lanes.take(1, 0))
 
 
@@ -67,27 +67,37 @@ def test_lane_waits_until_all_of_its_calls_are_settled(lanes: Lanes, tenure: Ten
     first, second, _third = fill(lanes, tenure, "aaa")
     lanes.take(2, MANY)
 
-    lanes.settle(first, 9.0)
+    lanes.settle(first)
     assert lanes.first_ready() is None
 
-    lanes.settle(second, 9.0)
+    lanes.settle(second)
     assert [2] == offsets(lanes.take(MANY, MANY))
 
 
-def test_busy_lane_goes_to_the_end_of_the_queue(lanes: Lanes, tenure: Tenure) -> None:
-    """Each lane that is ready is taken before any is taken again, however long one of them is."""
-    fill(lanes, tenure, "a" * 50 + "bc" + "a" * 50)
+@pytest.mark.parametrize("way", ["one by one", "arrays"])
+def test_the_oldest_call_that_is_ready_goes_first(lanes: Lanes, tenure: Tenure, way: str) -> None:
+    """A busy lane waits for no younger call of another, nor another for a younger call of it."""
+    fill(lanes, tenure, "aababcaad")
     order: list[int] = []
-    for _ in range(4):
-        calls = lanes.take(1, 0)
-        order += offsets(calls)
-        lanes.settle(calls[0], 99.0)
+    while task := lanes.take_one() if way == "one by one" else next(iter(lanes.take(1, 0)), None):
+        order += offsets([task])
+        lanes.settle(task)
 
-    assert [0, 50, 51, 1] == order
+    assert [*range(9)] == order
+
+
+def test_a_call_whose_lane_is_blocked_holds_no_other_up(lanes: Lanes, tenure: Tenure) -> None:
+    """However old it is: it waits for the one under way before it, and then goes first."""
+    first, *_ = fill(lanes, tenure, "aabcd")
+    taken = [lanes.take_one() for _ in range(3)]
+    lanes.settle(first)
+
+    assert [0, 2, 3] == offsets([task for task in taken if task is not None])
+    assert [1, 4] == offsets(lanes.take(MANY, MANY))
 
 
 def test_one_call_is_taken_like_an_array_of_one(lanes: Lanes, tenure: Tenure) -> None:
-    """The longest ready one; its lane waits until it is settled, and what is ready is counted."""
+    """The oldest; its lane waits until it is settled, and what is ready is counted."""
     fill(lanes, tenure, "aab")
     first, other = lanes.take_one(), lanes.take_one()
     assert first is not None
@@ -97,7 +107,7 @@ def test_one_call_is_taken_like_an_array_of_one(lanes: Lanes, tenure: Tenure) ->
     fill(lanes, tenure, "a")
     assert (0, 0) == (lanes.ready_calls, lanes.ready_bytes)
 
-    lanes.settle(first, 9.0)
+    lanes.settle(first)
 
     assert (2, 2 * len(first.call.body)) == (lanes.ready_calls, lanes.ready_bytes)
     assert 2 == len(lanes.take(MANY, MANY))
@@ -105,13 +115,13 @@ def test_one_call_is_taken_like_an_array_of_one(lanes: Lanes, tenure: Tenure) ->
 
 
 def test_first_ready_tells_since_when(lanes: Lanes, tenure: Tenure) -> None:
-    """A batch's age is that of its first call: from when it came to the head of its lane."""
+    """A batch's age is that of its first call, from when it came, also behind another."""
     first, second = fill(lanes, tenure, "aa")
-    assert (first, 1.0) == (lanes.first_ready(), first.ready_s)
+    assert (first, 1.0) == (lanes.first_ready(), first.came_s)
 
-    lanes.settle(lanes.take(1, 0)[0], 7.5)
+    lanes.settle(lanes.take(1, 0)[0])
 
-    assert (second, 7.5) == (lanes.first_ready(), second.ready_s)
+    assert (second, 1.0) == (lanes.first_ready(), second.came_s)
 
 
 def test_put_tells_how_many_wait_in_the_lane(lanes: Lanes, tenure: Tenure) -> None:
@@ -148,7 +158,7 @@ def test_calls_of_a_revoked_partition_are_never_taken(lanes: Lanes) -> None:
 def test_settling_what_was_never_put_is_refused(lanes: Lanes, tenure: Tenure) -> None:
     """Such a task has no lane."""
     with pytest.raises(AttributeError, match="lane"):
-        lanes.settle(a_task(tenure), 0.0)
+        lanes.settle(a_task(tenure))
 
 
 @pytest.fixture(name="_uncollected")
@@ -169,7 +179,7 @@ def test_calls_are_freed_without_the_garbage_collector(lanes: Lanes, *, revoked:
     tenure.closed = revoked
     while calls := lanes.take(3, MANY):
         while calls:
-            lanes.settle(calls.pop(0), 0.0)
+            lanes.settle(calls.pop(0))
 
     kept = [thing for thing in gc.get_objects() if isinstance(thing, Task)]
     assert not [task for task in kept if task.record.tenure is tenure]
@@ -184,12 +194,12 @@ class Traffic(RuleBasedStateMachine):
         self.tenures = [Tenure(P0) for _ in range(3)]
         self.waiting: dict[object, deque[Task]] = {}
         self.under_way: dict[object, deque[Task]] = {}
-        self.turns: deque[object] = deque()  # the lanes that are ready, first the next to be taken
-        self.now_s = 0.0
+        self.turns: list[object] = []  # the lanes that are ready, first the next to be taken
+        self.came: dict[Task, int] = {}
 
     @rule(number=st.integers(0, 2), letter=st.sampled_from("abc"), size=st.integers(0, 9))
     def put(self, number: int, letter: str, size: int) -> None:
-        """A call goes behind the others of its lane; a lane of its own is the last in the queue."""
+        """A call goes behind the others of its lane; a lane of its own is the youngest."""
         tenure = self.tenures[number]
         key, task = (tenure, letter), a_task(tenure, 0, bytes(size))
         if tenure.closed:
@@ -198,12 +208,13 @@ class Traffic(RuleBasedStateMachine):
             self.waiting[key], self.under_way[key] = deque(), deque()
             self.turns.append(key)
         self.waiting[key].append(task)
+        self.came[task] = len(self.came)
 
-        assert len(self.waiting[key]) == self.lanes.put(key, task, self.now_s)
+        assert len(self.waiting[key]) == self.lanes.put(key, task, 0.0)
 
     @rule(max_calls=st.integers(1, 6), max_bytes=st.integers(0, 30))
     def take(self, max_calls: int, max_bytes: int) -> None:
-        """Exactly the model's calls are taken: by turns, in order, within the bounds."""
+        """Exactly the model's calls are taken: the oldest first, within the bounds."""
         expected: list[Task] = []
         written = 0  # the array so far: brackets, calls, commas between them
         while len(expected) < max_calls and self.first() is not None:
@@ -219,7 +230,7 @@ class Traffic(RuleBasedStateMachine):
                 self.under_way[key].append(expected[-1])
             if len(expected) == first:
                 break
-            self.turns.popleft()
+            self.turns.pop(0)
 
         assert expected == self.lanes.take(max_calls, max_bytes)
 
@@ -238,7 +249,7 @@ class Traffic(RuleBasedStateMachine):
 
     @rule()
     def look(self) -> None:
-        """The next call is the head of the lane whose turn it is."""
+        """The next call is the oldest of the heads."""
         assert self.first() is self.lanes.first_ready()
 
     @invariant()
@@ -267,21 +278,22 @@ class Traffic(RuleBasedStateMachine):
         assert (0, 0) == (self.lanes.ready_calls, self.lanes.ready_bytes)
         assert self.lanes.body_bytes == 0
         assert not self.lanes._lanes
-        assert not self.lanes._ready
+        assert not self.lanes._fresh
+        assert not self.lanes._waited
 
     def first(self) -> Task | None:
         """Return the next call, after lanes of revoked partitions at the head were dropped."""
         while self.turns and self.waiting[self.turns[0]][0].record.tenure.closed:
-            del self.waiting[self.turns.popleft()]
+            del self.waiting[self.turns.pop(0)]
         return self.waiting[self.turns[0]][0] if self.turns else None
 
     def end(self, key: object) -> None:
         """Settle the first call under way of lane *key*."""
-        self.now_s += 1.0
         calls = self.under_way[key]
-        self.lanes.settle(calls.popleft(), self.now_s)
+        self.lanes.settle(calls.popleft())
         if not calls and self.waiting[key]:
             self.turns.append(key)
+            self.turns.sort(key=lambda it: self.came[self.waiting[it][0]])
         elif not calls:
             del self.waiting[key]
 
