@@ -10,9 +10,10 @@ from rich import box
 from rich.console import Console
 
 from benchmarks.contenders import peers
+from benchmarks.goals import reach
 from benchmarks.memory import memory
 from benchmarks.parallel import parallel
-from benchmarks.report import Results, reach, tables
+from benchmarks.report import Results, tables
 from benchmarks.scale import scale
 from benchmarks.stage import ContenderError, stage
 from benchmarks.tls import tls

@@ -1,4 +1,4 @@
-"""The tables, and what the figures are held against."""
+"""The tables."""
 
 from __future__ import annotations
 
@@ -7,19 +7,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from rich.table import Table
 
 from benchmarks.figures import CPU, RATE, Figures, middle, ratio
-from benchmarks.scale import Point, ignored_share
+from benchmarks.goals import FASTER, SINGLE, reach
+from benchmarks.scale import Point
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
 Rounds = dict[str, list[Figures]]
-
-SINGLE, BATCH = "ours, single", "ours, batches of 50"
-FAR = "ours, single, 100 ms"
-PEERS = ("FastStream", "Quix Streams", "plain loop")
-FASTER = {"FastStream": 5.0, "Quix Streams": 8.0, "plain loop": 12.0}
-FASTER_SLOW = 100.0
 
 
 class Results(NamedTuple):
@@ -35,15 +30,6 @@ class Results(NamedTuple):
     memory: Figures
     absent: dict[str, str]
     """The rows that are missing, and why."""
-
-
-class Goal(NamedTuple):
-    """Something to reach, and what was measured."""
-
-    what: str
-    goal: str
-    measured: str
-    reached: bool
 
 
 def tables(results: Results) -> Iterator[Table]:
@@ -97,7 +83,7 @@ def _absent(reasons: dict[str, str]) -> Table:
 
 def _faster(results: Results) -> Table:
     table = Table("ours, single: events/s ÷ theirs", "Seg answers at once", "Seg takes 20 ms")
-    for name in PEERS:
+    for name in FASTER:
         cells = [
             str(ratio(rounds[SINGLE], rounds[name], RATE)) if rounds.get(name) else ""
             for rounds in (results.throughput, results.slow)
@@ -161,42 +147,3 @@ def _scale(points: list[Point]) -> Table:
             f"{middle(ours, 'peak_mb'):.0f}",
         )
     return table
-
-
-def reach(results: Results) -> Iterator[Goal]:
-    """Yield what was to be reached, as far as it was measured."""
-    if rounds := results.throughput:
-        for name, most in ((SINGLE, 1.4), (BATCH, 1.5)):
-            over = ratio(rounds[name], rounds[name.replace("ours", "floor")], CPU)
-            yield _at_most(most, over.median, f"CPU, {name} ÷ floor", "")
-        ready_s = middle(rounds[SINGLE], "ready_s")
-        yield _at_most(1.5, ready_s, "process to first delivery, without the join", " s")
-    for rounds, goals, where in (
-        (results.throughput, FASTER, ""),
-        (results.slow, dict.fromkeys(PEERS, FASTER_SLOW), ", Seg takes 20 ms"),
-    ):
-        for name in PEERS:
-            if rounds.get(name):
-                times = ratio(rounds[SINGLE], rounds[name], RATE)
-                yield _at_least(goals[name], times.median, f"events/s ÷ {name}{where}", "")
-    if results.slow:
-        rate = middle(results.slow[FAR], RATE)
-        yield _at_least(5_000, rate, "calls/s, Seg takes 100 ms", "")
-    if results.stream:
-        yield _at_most(50, results.stream[SINGLE]["p99_ms"], "p99 at 1,000 events/s", " ms")
-    if results.scale:
-        share = ignored_share(results.scale)
-        yield _at_most(0.33, share, "an ignored event ÷ a delivered one", "")
-    if results.memory:
-        first, second = results.memory["first_half_mb"], results.memory["second_half_mb"]
-        what = f"memory, 96 partitions, {results.memory['seconds']:.0f} s"
-        yield _at_most(200, max(first, second), f"{what}: peak", " MB")
-        yield _at_most(1.02, second / first, f"{what}: second half ÷ first", "")
-
-
-def _at_most(bound: float, measured: float, what: str, unit: str) -> Goal:
-    return Goal(what, f"≤ {bound:,g}{unit}", f"{measured:,.2f}{unit}", measured <= bound)
-
-
-def _at_least(bound: float, measured: float, what: str, unit: str) -> Goal:
-    return Goal(what, f"≥ {bound:,g}{unit}", f"{measured:,.2f}{unit}", measured >= bound)
