@@ -11,6 +11,7 @@ from confluent_kafka.admin import (
     AlterConfigOpType,
     ConfigEntry,
     ConfigResource,
+    OffsetSpec,
     ResourceType,
 )
 
@@ -95,6 +96,14 @@ def committed(broker: Broker, group: str, topic: str, partitions: int) -> dict[i
     asked = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group, places)])
     found = asked[group].result(LIMIT_S).topic_partitions or []
     return {place.partition: place.offset for place in found if place.offset >= 0}
+
+
+def ends(broker: Broker, topic: str, partitions: int) -> dict[int, int]:
+    """Return where each partition of *topic* ends."""
+    admin = AdminClient({"bootstrap.servers": broker.bootstrap, "log_level": 0})
+    latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+    asked = admin.list_offsets({TopicPartition(topic, it): latest for it in range(partitions)})
+    return {place.partition: found.result(LIMIT_S).offset for place, found in asked.items()}
 
 
 def commit(broker: Broker, group: str, topic: str, partition: int, offset: int) -> None:

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 TOPIC = "soak"
+KILL_EVERY = 20 / SESSION_S
+"""In sessions: between two kills the group gets over the first."""
 MUST_BE_NONE = ("lost", "out_of_order", "left_behind", "uncommitted", "failures")
 
 
@@ -40,7 +42,7 @@ MUST_BE_NONE = ("lost", "out_of_order", "left_behind", "uncommitted", "failures"
 @click.option("--seconds", default=600.0, show_default=True, help="How long trouble is made.")
 @click.option("--seed", type=int, help="Of everything random; a fresh one without it.")
 @click.option("--members", "size", default=3, show_default=True, help="Consumers in the group.")
-@click.option("--kill-every", default=20.0, show_default=True, help="Seconds between kills.")
+@click.option("--kill-every", type=float, help="Seconds between kills; 3.3 sessions without it.")
 @click.option("--mode", type=click.Choice(["single", "batch"]), default="single")
 @click.option("--protocol", type=click.Choice(list(PROTOCOLS)), default="cooperative-sticky")
 @click.option("--brokers", "kind", type=click.Choice(list(KINDS)), default="embedded")
@@ -51,7 +53,7 @@ def main(  # noqa: PLR0913 - one an option
     seconds: float,
     seed: int | None,
     size: int,
-    kill_every: float,
+    kill_every: float | None,
     kind: str,
     usual_session: bool,
     rate: float,
@@ -69,7 +71,8 @@ def main(  # noqa: PLR0913 - one an option
     ):
         for _ in range(size):
             members.start()
-        soak = Soak(scenery, members, random, kill_every_s=kill_every, rate=rate)
+        kill_every_s = KILL_EVERY * scenery.session_s if kill_every is None else kill_every
+        soak = Soak(scenery, members, random, kill_every_s=kill_every_s, rate=rate)
         soak.run(seconds)
         figures = soak.end()
     click.echo(orjson.dumps({"seed": seed, **figures}, option=orjson.OPT_INDENT_2))

@@ -51,7 +51,7 @@ def brokers(
         RealKafka(len(NODES), PROPERTIES | session, folder) as kafka,
         ThreadPoolExecutor(max_workers=1) as worker,
     ):
-        faults = RealFaults(kafka, group, random, worker)
+        faults = RealFaults(kafka, group, random, worker, session_s)
         try:
             yield Real(kafka), faults
         finally:
@@ -100,9 +100,12 @@ class RealFaults:
     until the end, for the brokers that it started die with it.
     """
 
-    def __init__(self, kafka: RealKafka, group: str, random: Random, worker: Executor) -> None:
+    def __init__(
+        self, kafka: RealKafka, group: str, random: Random, worker: Executor, session_s: float
+    ) -> None:
         self._kafka = kafka
         self._worker = worker
+        self._session_s = session_s
         self._enough = Event()
         self._under_way: Future[None] | None = None
         absences: dict[str, tuple[Callable[[], int], Callable[[int], None]]] = {
@@ -130,8 +133,8 @@ class RealFaults:
         return self._under_way is None
 
     def repeats(self, _fault: str, spell: Spell) -> list[Spell]:
-        """Return *spell*: commits wait for as long as it lasts."""
-        return [spell]
+        """Return *spell* and a session more: commits wait until the group has settled again."""
+        return [spell._replace(until_s=spell.until_s + self._session_s)]
 
     def _begin(self, work: Callable[[], None]) -> None:
         self._enough.clear()
