@@ -8,16 +8,14 @@ listens at the address.
 from __future__ import annotations
 
 import re
-import socket
-import ssl
 from enum import StrEnum
-from functools import cache
 from math import inf
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException
 
 from consumer.core.errors import StartError
+from consumer.kafka.probe import addresses, is_web, listens, objection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -36,8 +34,6 @@ restarts."""
 _ASK_S: Final = 0.5
 _ASK_MAX_S: Final = 4.0
 """Each request waits longer than the last, up to this: a slow broker answers late."""
-_LOOK_S: Final = 2.0
-_DEFAULT_PORT: Final = 9092
 _HTTP: Final = str(int.from_bytes(b"HTTP"))
 """What librdkafka takes the first bytes of an HTTP answer for: the size of one of Kafka's."""
 _FAILED: Final = re.compile(
@@ -117,9 +113,9 @@ def cause_of(errors: Sequence[KafkaError], settings: KafkaSettings, waited_s: fl
         return _web(settings)
     if (cause := _of_tls(texts, settings)) is not None:
         return cause
-    if any("ailed" in text for text in texts) or not _listens(settings):
+    if any("ailed" in text for text in texts) or not listens(settings):
         return _away(settings, waited_s, texts)
-    if _is_web(settings):
+    if is_web(settings):
         return _web(settings)
     # librdkafka reports each closed connection as a broker down, and silence not at all.
     do, sure_after_s = ("hang up", HUNG_UP_S) if texts else ("keep silent", inf)
@@ -129,7 +125,7 @@ def cause_of(errors: Sequence[KafkaError], settings: KafkaSettings, waited_s: fl
 def _of_tls(texts: Sequence[str], settings: KafkaSettings) -> Cause | None:
     """Return what a handshake failed of; None where none did."""
     for text in texts:
-        if "wrong version number" in text and _is_web(settings):
+        if "wrong version number" in text and is_web(settings):
             return _web(settings)
         if "PLAINTEXT broker listener" in text:
             return _other_protocol(settings, "the brokers do not speak TLS there")
@@ -198,7 +194,7 @@ def _away(settings: KafkaSettings, waited_s: float, texts: Sequence[str]) -> Cau
 
 def _certificate(settings: KafkaSettings) -> Cause:
     """Ask the broker for its certificate again: librdkafka does not tell what is wrong with it."""
-    whys = (_objection(address, settings) for address in _addresses(settings))
+    whys = (objection(address, settings) for address in addresses(settings))
     why = next((why for why in whys if why is not None), "it is not trusted")
     if "expired" in why:
         advice = "have it renewed; no setting here helps"
@@ -207,57 +203,3 @@ def _certificate(settings: KafkaSettings) -> Cause:
     else:
         advice = "SEG_KAFKA__SSL_CA_FILE must hold the authority that vouches for the brokers"
     return Cause(Stage.TLS, f"the brokers' certificate is refused, {why}: {advice}")
-
-
-def _objection(address: tuple[str, int], settings: KafkaSettings) -> str | None:
-    """Return what is wrong with the certificate at *address*; None where it is valid."""
-    context = ssl.create_default_context(cafile=settings.ssl_ca_file)
-    try:
-        with (
-            socket.create_connection(address, _LOOK_S) as connection,
-            context.wrap_socket(connection, server_hostname=address[0]),
-        ):
-            return None
-    except ssl.SSLCertVerificationError as error:
-        return error.verify_message
-    except OSError:
-        return None
-
-
-def _listens(settings: KafkaSettings) -> bool:
-    """Tell whether a connection to one of the addresses is accepted."""
-    for address in _addresses(settings):
-        try:
-            socket.create_connection(address, _LOOK_S).close()
-        except OSError:
-            continue
-        return True
-    return False
-
-
-def _is_web(settings: KafkaSettings) -> bool:
-    return any(map(_speaks_http, _addresses(settings)))
-
-
-@cache  # a broker that is asked this writes a line: once is enough
-def _speaks_http(address: tuple[str, int]) -> bool:
-    """Tell whether a web server answers at *address*."""
-    try:
-        with socket.create_connection(address, _LOOK_S) as connection:
-            connection.settimeout(_LOOK_S)
-            connection.sendall(b"HEAD / HTTP/1.0\r\n\r\n")
-            return connection.recv(4) == b"HTTP"
-    except OSError:
-        return False
-
-
-def _addresses(settings: KafkaSettings) -> list[tuple[str, int]]:
-    """Return the brokers to ask first, as the socket module takes them."""
-    found = []
-    for server in settings.bootstrap_servers.split(","):
-        _, _, place = server.strip().rpartition("://")
-        host, colon, port = place.rpartition(":")
-        whole = bool(colon) and port.isdigit()
-        name = host if whole else place
-        found.append((name.strip("[]"), int(port) if whole else _DEFAULT_PORT))
-    return found

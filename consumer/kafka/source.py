@@ -14,7 +14,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, TypeAlias
 
 from confluent_kafka import (
-    OFFSET_BEGINNING,
     Consumer,
     KafkaError,
     KafkaException,
@@ -24,15 +23,15 @@ from confluent_kafka import (
 )
 
 from consumer.core.errors import StartError
-from consumer.core.model import Pause
 from consumer.kafka.commits import Commits
 from consumer.kafka.config import consumer_config, is_cooperative, make, subscription
 from consumer.kafka.extents import Extents
 from consumer.kafka.leave import leave
+from consumer.kafka.ownership import Ownership
 from consumer.kafka.pauses import Pauses
-from consumer.kafka.positions import Positions, beginning
+from consumer.kafka.positions import Positions
 from consumer.kafka.problems import Problems
-from consumer.kafka.records import generation_of, place_of, record_of
+from consumer.kafka.records import generation_of, record_of
 from consumer.kafka.topic_ids import TopicIds
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
     from consumer.core.ledger import Checkpoint
-    from consumer.core.model import Partition, Record, Tenure
+    from consumer.core.model import Partition, Pause, Record, Tenure
     from consumer.core.ports import Extent, Listener
     from consumer.core.timing import Clock
     from consumer.observe.metrics import Tally
@@ -66,11 +65,7 @@ class KafkaSource:
     ) -> None:
         self._settings = settings
         self._problems = Problems(tally, log)
-        self._cooperative = is_cooperative(settings)
-        self._owned: dict[tuple[str | None, int | None], Tenure] = {}  # as messages tell both
-        self._listener: Listener | None = None
         self._failure: Exception | None = None
-        self._closing = False
         self._consumer = make(
             Consumer,
             consumer_config(settings),
@@ -79,9 +74,14 @@ class KafkaSource:
         )
         self._extents = Extents(self._consumer, settings)
         self._topic_ids = TopicIds(settings, clock)
-        self._positions = Positions(self._consumer, self._topic_ids, settings, log)
         self._pauses = Pauses(self._consumer)
-        self._commits = Commits(self._consumer, self._tell_listener)
+        self._ownership = Ownership(
+            Positions(self._consumer, self._topic_ids, settings, log),
+            self._pauses,
+            self._topic_ids,
+            cooperative=is_cooperative(settings),
+        )
+        self._commits = Commits(self._consumer, self._ownership.told)
 
     def subscribe(self, listener: Listener) -> None:
         """Join the group; *listener* is told of everything that happens to the assignment.
@@ -89,13 +89,13 @@ class KafkaSource:
         Raises:
             StartError: a pattern is none that librdkafka takes.
         """
-        self._listener = listener
+        self._ownership.listener = listener
         try:
             self._consumer.subscribe(
                 subscription(self._settings),
-                on_assign=self._guarded(self._on_assign),
-                on_revoke=self._guarded(self._on_revoke),
-                on_lost=self._guarded(self._on_lost),
+                on_assign=self._guarded(self._ownership.on_assign),
+                on_revoke=self._guarded(self._ownership.on_revoke),
+                on_lost=self._guarded(self._ownership.on_lost),
             )
         except KafkaException as error:
             raise StartError(
@@ -109,8 +109,8 @@ class KafkaSource:
         Raises:
             StartError: the group cannot go on, and waiting would not help.
         """
-        self._look_at_logs()
-        self._pin()
+        self._ownership.look_at_logs()
+        self._ownership.pin()
         if timeout_s <= 0.0:
             return self._consume(max_records, 0.0)
         records = self._consume(1, timeout_s)
@@ -136,7 +136,7 @@ class KafkaSource:
 
     def extents(self) -> dict[Partition, Extent]:
         """Return, without waiting for a broker, what is left to read of each owned partition."""
-        return self._extents.of(self._owned.values())
+        return self._extents.of(self._ownership.tenures.values())
 
     def set_credentials(self, username: str, password: str) -> None:
         """Log in with these from the next connection on."""
@@ -157,9 +157,9 @@ class KafkaSource:
 
     def close(self) -> None:
         """Leave the group, once; the listener is told of what was still owned."""
-        if self._closing:
+        if self._ownership.closing:
             return
-        self._closing = True
+        self._ownership.closing = True
         with suppress(KafkaException):  # the member was fenced
             leave(self._consumer, self._settings)
         self._consumer.close()
@@ -169,7 +169,7 @@ class KafkaSource:
         messages = self._consumer.consume(max_records, timeout_s)
         self._raise_failure()
         records: list[Record] = []
-        owned = self._owned
+        owned = self._ownership.tenures
         for message in messages:
             error = message.error()
             if error is not None:
@@ -199,97 +199,10 @@ class KafkaSource:
 
     def _on_error(self, error: KafkaError, message: Message) -> None:
         if error.code() in _NOT_IN_THE_LOG:
-            self._out_of_range(message, error)
+            self._ownership.out_of_range(message, error)
             return
         self._problems.note(error)
         self._raise_failure()
 
-    def _out_of_range(self, message: Message, error: KafkaError) -> None:
-        """Go on where the operator says: the offset of *message* is not in the log.
-
-        A later place is just a gap, and what is in flight stays ours. An earlier place means that
-        the log is another one, whose offsets begin anew.
-        """
-        tenure = self._owned.get((message.topic(), message.partition()))
-        offset = message.offset()
-        if tenure is None or offset is None:
-            return
-        partition = tenure.partition
-        go_on_at = self._positions.jump(partition, error.str())
-        self._positions.restart(partition, go_on_at, cooperative=self._cooperative)
-        if go_on_at < offset:
-            anew = beginning(partition, go_on_at)
-            anew.log_id = self._topic_ids.of([partition.topic]).get(partition.topic)
-            self._lose([tenure])
-            self._own([anew])
-            self._pin()
-
-    def _look_at_logs(self) -> None:
-        """Go on where the operator says in a topic that was deleted and made again meanwhile."""
-        ids = self._topic_ids.look(it.partition.topic for it in self._owned.values())
-        for tenure in [it for it in self._owned.values() if it.partition.topic in ids]:
-            log_id = ids[tenure.partition.topic]
-            if tenure.log_id is None:
-                tenure.log_id = log_id
-            elif tenure.log_id != log_id:
-                self._lose([tenure])  # first: a commit would count in the new log
-                anew = self._positions.begin_anew(tenure.partition, log_id)
-                start = anew.ledger.next_offset or 0
-                self._positions.restart(tenure.partition, start, cooperative=self._cooperative)
-                self._own([anew])
-
-    def _on_assign(self, consumer: Consumer, places: list[TopicPartition]) -> None:
-        if self._closing:
-            return  # the coordinator answers no question of a member that leaves
-        tenures = self._positions.tenures(places)
-        starts = [place_of(it.partition, _first_offset(it)) for it in tenures]
-        if self._cooperative:
-            consumer.incremental_assign(starts)
-        else:
-            consumer.assign(starts)
-        self._own(tenures)
-        self._pin()
-
-    def _on_revoke(self, _consumer: Consumer, places: list[TopicPartition]) -> None:
-        tenures = self._at(places)
-        self._tell_listener().revoked(tenures)
-        self._disown(tenures)
-
-    def _on_lost(self, _consumer: Consumer, places: list[TopicPartition]) -> None:
-        self._lose(self._at(places))
-
     def _on_commit(self, error: KafkaError | None, places: list[TopicPartition]) -> None:
         self._commits.answered(error, places)
-
-    def _pin(self) -> None:
-        """Read what has no beginning yet, once the group has it committed."""
-        if waiting := [it for it in self._owned.values() if Pause.NO_BEGINNING in it.pauses]:
-            self._pauses.remove(self._positions.pin(waiting), Pause.NO_BEGINNING)
-
-    def _own(self, tenures: list[Tenure]) -> None:
-        self._owned |= {tenure.partition: tenure for tenure in tenures}
-        self._pauses.begin(tenures)
-        self._tell_listener().assigned(tenures)
-
-    def _disown(self, tenures: list[Tenure]) -> None:
-        for tenure in tenures:
-            del self._owned[tenure.partition]
-
-    def _lose(self, tenures: list[Tenure]) -> None:
-        self._disown(tenures)
-        self._tell_listener().lost(tenures)
-
-    def _at(self, places: list[TopicPartition]) -> list[Tenure]:
-        found = (self._owned.get((place.topic, place.partition)) for place in places)
-        return [tenure for tenure in found if tenure is not None]
-
-    def _tell_listener(self) -> Listener:
-        if self._listener is None:
-            raise RuntimeError("subscribe comes before the first poll")
-        return self._listener
-
-
-def _first_offset(tenure: Tenure) -> int:
-    """Return where to read first, librdkafka's own word for the beginning included."""
-    offset = tenure.ledger.next_offset
-    return int(OFFSET_BEGINNING) if offset is None else offset

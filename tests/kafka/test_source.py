@@ -125,7 +125,7 @@ class TestReading:
         broker.create_topic(topic, 1)
         member = join(broker, topic)
         until(lambda: member.owned == {0}, member)
-        member.source._owned.clear()
+        member.source._ownership.tenures.clear()
         produce(broker, topic, numbers(1, 3))
 
         turns(0.5, member)
