@@ -1,7 +1,8 @@
 """Ours against the nearest there is outside Python: Confluent's parallel-consumer with Vert.x.
 
 It is given a topic of finished bodies, with the keys and the partitions of the events that ours
-reads: it neither decodes nor translates. Its figures are of the second half, ours of all.
+reads: it neither decodes nor translates. Its figures are of the second half, ours of all. Each is
+alone on one core, for it would use all there are; what else runs has the others.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from benchmarks.contenders import BATCH, OURS, Contender
+from benchmarks.cores import only, split
 from benchmarks.load import SCHEMA_IDS, Load, records
 from benchmarks.peers.parallel import jars
 from benchmarks.sink import SinkProcess
@@ -44,6 +46,12 @@ def parallel(run: Run, events: int, rounds: int) -> Rounds:
         jars()
     except KafkaUnavailableError as error:
         raise ContenderError(str(error)) from None
+    own, others = split()
+    with only(others, run.stage.broker.pids):
+        return _measured(run, events, rounds, own)
+
+
+def _measured(run: Run, events: int, rounds: int, own: set[int]) -> Rounds:
     stage, load = run.stage, Load(events, unmapped=0.0)
     with stage.topic(CHECKED) as ours, stage.topic(None) as theirs:
         _fill(theirs, CHECKED)
@@ -58,16 +66,16 @@ def parallel(run: Run, events: int, rounds: int) -> Rounds:
                     ("parallel-consumer", PEER, theirs),
                 ):
                     field[f"{name}, {mode}, {latency_ms} ms"] = _job(
-                        stage, topic, contender._replace(batch=batch), events, latency_ms
+                        stage, topic, contender._replace(batch=batch), events, latency_ms, own
                     )
         return run.in_turn(rounds, field)
 
 
 def _job(
-    stage: Stage, topic: Topic, contender: Contender, events: int, latency_ms: int
+    stage: Stage, topic: Topic, contender: Contender, events: int, latency_ms: int, own: set[int]
 ) -> Callable[[], Figures]:
     def run() -> Figures:
-        with SinkProcess(latency_ms=latency_ms) as sink:
+        with SinkProcess(latency_ms=latency_ms) as sink, only(own):
             return stage.run_on(topic, contender, events, sink)
 
     return run

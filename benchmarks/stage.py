@@ -31,7 +31,7 @@ from tests.kafka_real.artifacts import KafkaUnavailableError
 from tests.kafka_real.cluster import Kafka, RealKafka
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from contextlib import AbstractContextManager
 
     from benchmarks.contenders import Contender
@@ -59,6 +59,8 @@ class Broker(Protocol):
 
     name: str
     """What it is, for people."""
+    pids: Collection[int]
+    """Its processes, as far as they are there before a topic is."""
 
     def topic(self, partitions: int, filled: Load | None) -> Iterator[Topic]:
         """Give a topic with the records of *filled*, for one contender."""
@@ -71,6 +73,7 @@ class Embedded:
     """Librdkafka's mock cluster, a new one for each topic."""
 
     name = "embedded broker"
+    pids: Collection[int] = ()
 
     def topic(self, partitions: int, filled: Load | None) -> Iterator[Topic]:
         """Give a topic with the records of *filled*, for one contender."""
@@ -92,7 +95,8 @@ class Real:
     name = "Apache Kafka"
     config: Config = CONFIG | {"session.timeout.ms": 6000}
 
-    def __init__(self, kafka: Kafka) -> None:
+    def __init__(self, kafka: Kafka, pids: Collection[int] = ()) -> None:
+        self.pids = pids
         self._kafka = kafka
         self._numbers = count(1)
         self._filled: dict[tuple[int, Load], Topic] = {}
@@ -129,7 +133,7 @@ def broker() -> Iterator[Broker]:
         except KafkaUnavailableError:
             yield Embedded()
         else:
-            yield Real(kafka)
+            yield Real(kafka, kafka.pids.values())
 
 
 class ContenderError(Exception):
