@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 pytest_plugins = ["tests.kafka_real.fixtures"]
 
 pytestmark = [pytest.mark.broker, pytest.mark.real, pytest.mark.timeout(60, func_only=True)]
+EACH_PROTOCOL = pytest.mark.parametrize(
+    "protocol", [COOPERATIVE, EAGER, CONSUMER], ids=["coop", "eager", "kip848"]
+)
 
 
 @pytest.fixture
@@ -54,9 +57,7 @@ def test_a_group_tells_who_is_in_it(real: Real, topic: str, join: Join) -> None:
     assert strategy_problem(settings.group_id, group, "cooperative-sticky") is not None
 
 
-@pytest.mark.parametrize(
-    "protocol", [COOPERATIVE, EAGER, CONSUMER], ids=["coop", "eager", "kip848"]
-)
+@EACH_PROTOCOL
 def test_a_member_that_owns_nothing_leaves_at_once(
     real: Real, topic: str, join: Join, protocol: dict[str, str]
 ) -> None:
@@ -74,9 +75,7 @@ def test_a_member_that_owns_nothing_leaves_at_once(
     assert Cluster(settings, SystemClock()).group().members == 1
 
 
-@pytest.mark.parametrize(
-    "protocol", [COOPERATIVE, EAGER, CONSUMER], ids=["coop", "eager", "kip848"]
-)
+@EACH_PROTOCOL
 def test_a_static_member_that_comes_back_moves_nothing(
     real: Real, topic: str, join: Join, protocol: dict[str, str]
 ) -> None:
@@ -103,9 +102,7 @@ def test_a_static_member_that_comes_back_moves_nothing(
     assert again.records == []
 
 
-@pytest.mark.parametrize(
-    "protocol", [COOPERATIVE, EAGER, CONSUMER], ids=["coop", "eager", "kip848"]
-)
+@EACH_PROTOCOL
 def test_two_members_of_one_name_are_told_apart(
     real: Real, topic: str, join: Join, protocol: dict[str, str]
 ) -> None:
@@ -254,9 +251,7 @@ def _often(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("_often")
 @pytest.mark.parametrize("new", [5, 40], ids=["shorter", "longer"])
-@pytest.mark.parametrize(
-    "protocol", [COOPERATIVE, EAGER, CONSUMER], ids=["coop", "eager", "kip848"]
-)
+@EACH_PROTOCOL
 class TestTopicMadeAnew:
     """A topic that is deleted and made again while it is read: the offsets begin anew."""
 
