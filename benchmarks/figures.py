@@ -17,6 +17,8 @@ Figures = dict[str, float]
 
 RATE = "events_per_s"
 CPU = "cpu_us_per_event"
+WARM = "warm_"
+"""Before these two: of the second half of the events alone."""
 
 
 class Spread(NamedTuple):

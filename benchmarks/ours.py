@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from benchmarks.figures import CPU, RATE, WARM
 from benchmarks.measure import Job, Usage, job, say
 from consumer.core.timing import SystemClock
 from consumer.demo import WEBSITE_ID
@@ -27,6 +28,7 @@ class Watch:
     def __init__(self, events: int) -> None:
         self._events = events
         self._usage: Usage | None = None  # from the first record on
+        self._warm: tuple[Usage, int] | None = None  # from half of the events on, and how many
         self._subscribed_s = 0.0
         self._assigned_s = 0.0
         self._delivered_s = 0.0
@@ -35,16 +37,22 @@ class Watch:
         """Note when things happened, and tell whether all is done."""
         if not self._delivered_s:
             self._note(tally)
+        if self._warm is None and 2 * tally.outcomes >= self._events > 0:
+            self._warm = Usage(), tally.outcomes
         return bool(self._events) and tally.outcomes >= self._events
 
     def figures(self, tally: Tally) -> dict[str, float]:
         """Return what was used up to now."""
         if self._usage is None:
             raise RuntimeError("no event came")
-        return self._usage.figures(tally.outcomes) | {
+        figures = self._usage.figures(tally.outcomes) | {
             "join_s": self._assigned_s - self._subscribed_s,
             "delivered_s": self._delivered_s,
         }
+        if self._warm is not None and tally.outcomes > self._warm[1]:
+            warm = self._warm[0].figures(tally.outcomes - self._warm[1])
+            figures |= {WARM + RATE: warm[RATE], WARM + CPU: warm[CPU]}
+        return figures
 
     def _note(self, tally: Tally) -> None:
         now_s = time.monotonic()
