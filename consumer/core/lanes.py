@@ -39,7 +39,7 @@ class Task:
         self.lane: Lane  # from `Lanes.put` on
         self.next: Task | None = None  # the call behind it in its lane
         self.taken = False
-        self.number = 0  # how many came before it
+        self.number = 0  # the older of two has the smaller one
         self.came_s = 0.0  # monotonic
 
 
