@@ -145,6 +145,7 @@ def hot(on: Stage, batch: int, events: int) -> Iterator[Row]:
     what = f"one key of half, {'single' if batch == 1 else f'batches of {batch}'}"
     faults = {name: float(counts[name]) for name in ("out_of_order", "doubles")}
     yield Row(f"{what}: the others", {RATE: theirs / seconds} | members.totals() | faults)
+    seconds = now_s - (counts["first_user_s"] or 0.0)  # its partition may be read last
     yield Row(f"{what}: that key", {RATE: counts["of_first_user"] / seconds})
 
 

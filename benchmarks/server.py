@@ -67,6 +67,8 @@ class Counts(TypedDict):
     """Those that came again."""
     of_first_user: int
     """The newest call of user 0."""
+    first_user_s: float | None
+    """The monotonic time at which the first of them came."""
     digest: int
     """Of all calls together; 0 unless it is asked for."""
 
@@ -132,6 +134,7 @@ class Sink:
         self._resumed = 0
         self._connected_s: float | None = None
         self._arrivals = Arrivals(how.users)
+        self._first_user_s: float | None = None
         self._digest = 0
         scheme = "http" if self._tls is None else "https"
         self.url = f"{scheme}://127.0.0.1:{self._listener.getsockname()[1]}/"
@@ -211,14 +214,19 @@ class Sink:
             born = BORN.findall(buffer, 0, size)
             self._ages_ms += [(now_ns - int(digits)) / 1e6 for digits in born]
         if self._how.users:
-            for user, number in NUMBERED.findall(buffer, 0, size):
-                self._arrivals.arrive(int(user), int(number))
+            self._note_numbered(NUMBERED.findall(buffer, 0, size), now_s)
         if self._how.digest:
             self._digest = (self._digest + _digest(buffer[:size])) % (1 << 63)
         if not peer.requests:
             self._note_connection(peer)
         peer.requests += 1
         return LAST if peer.requests == self._how.requests else ANSWER
+
+    def _note_numbered(self, calls: list[tuple[bytes, bytes]], now_s: float) -> None:
+        for user, number in calls:
+            self._arrivals.arrive(int(user), int(number))
+            if self._first_user_s is None and not int(user):
+                self._first_user_s = now_s
 
     def _note_connection(self, peer: _Peer) -> None:
         self._connections += 1
@@ -242,6 +250,7 @@ class Sink:
             out_of_order=arrivals.out_of_order,
             doubles=arrivals.doubles,
             of_first_user=arrivals.newest[0] if arrivals.newest else 0,
+            first_user_s=self._first_user_s,
             digest=self._digest,
         )
 

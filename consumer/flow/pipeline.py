@@ -27,6 +27,8 @@ IDLE_WAIT_S = 0.1
 """How long to wait for a record where there is nothing else to do; signals wait as long."""
 BUSY_WAIT_S = 0.005
 """How long to wait for answers before Kafka is asked again."""
+TURN_RECORDS = 50
+"""How many records a turn may take in at least, whatever the limit on requests is."""
 POLL_AT_LEAST_S = 0.25
 """How often Kafka is asked though there is enough to do: a rebalance waits no longer."""
 LOOK_UP_WAIT_S = 0.02
@@ -58,6 +60,7 @@ class Pipeline:
         self._tally = tally
         self._clock = clock
         self._intake = Intake(stages, tally=tally, clock=clock, log=log)
+        self._has_more = False  # Kafka, when it was asked last
         self._no_lease_since_s: float | None = None  # while records wait for the group's word
 
     def turn(self) -> None:
@@ -69,7 +72,8 @@ class Pipeline:
         polled_s = clock.monotonic_s()
         self._intake.take(records, polled_s)
         taken_in_s = clock.monotonic_s()
-        delivered_s = self._outcomes.step(BUSY_WAIT_S if self._busy else 0.0)
+        waits = self._busy and not self._has_more
+        delivered_s = self._outcomes.step(BUSY_WAIT_S if waits else 0.0)
         settled_s = clock.monotonic_s()
         self._assignment.commit_if_due(settled_s)
         spent = self._tally.loop_seconds
@@ -136,6 +140,7 @@ class Pipeline:
         return breaker.probe_at_s is None or self._lanes.ready_calls > 0
 
     def _poll(self, now_s: float) -> list[Record]:
+        self._has_more = False
         backpressure = self._backpressure
         tenures = self._assignment.tenures
         kept_bytes = sum(tenure.kept_bytes for tenure in tenures) + self._lanes.body_bytes
@@ -152,7 +157,21 @@ class Pipeline:
         timeout_s = LOOK_UP_WAIT_S if self._intake.waiting else IDLE_WAIT_S
         if self._busy:
             timeout_s = 0.0
-        return self._source.poll(max(1, min(self._poll_max_records, room)), timeout_s)
+        at_once = max(1, min(self._turn_records, room))
+        records = self._source.poll(at_once, timeout_s)
+        self._has_more = len(records) == at_once
+        return records
+
+    @property
+    def _turn_records(self) -> int:
+        """How many records a turn may take in: half as many as fill what may be under way.
+
+        Seg answers the other half meanwhile, so neither waits for the other, and what was read
+        goes out while the processor's cache still has it. A turn looks at every partition: one
+        record for each at least.
+        """
+        half = self._delivery.full_calls // 2
+        return min(self._poll_max_records, max(TURN_RECORDS, len(self._assignment.tenures), half))
 
     def _is_sated(self, now_s: float) -> bool:
         """Tell whether delivery has enough to do; what is read later costs no memory now."""
@@ -160,7 +179,7 @@ class Pipeline:
         recently = polled_s is not None and now_s - polled_s < POLL_AT_LEAST_S
         if self._no_lease_since_s is not None:
             return False  # the group's word comes with a poll
-        return recently and self._lanes.ready_calls >= self._delivery.enough_calls
+        return recently and self._lanes.ready_calls >= 2 * self._delivery.full_calls
 
     @property
     def _busy(self) -> bool:

@@ -72,9 +72,9 @@ class Delivery:
         return self._dispatch.sender.in_flight
 
     @property
-    def enough_calls(self) -> int:
-        """How many calls that could go now keep it busy: twice what may be under way."""
-        return self._dispatch.enough_calls
+    def full_calls(self) -> int:
+        """How many calls there are in as many full requests as may be under way now."""
+        return self.concurrency.limit * self._dispatch.outbox.calls_a_request
 
     @property
     def retrying(self) -> int:

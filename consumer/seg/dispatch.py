@@ -43,11 +43,6 @@ class Dispatch:
         self._arrays = arrays  # batch mode: a JSON array, also of one call
         self._on_wire: set[Batch] = set()
 
-    @property
-    def enough_calls(self) -> int:
-        """How many calls that could go now keep it busy: twice what may be under way."""
-        return 2 * self.concurrency.limit * self.outbox.calls_a_request
-
     def on_wire(self, tenures: Collection[Tenure]) -> bool:
         """Tell whether a request under way holds a call of one of *tenures*."""
         return any(task.record.tenure in tenures for batch in self._on_wire for task in batch.calls)

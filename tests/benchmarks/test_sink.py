@@ -89,6 +89,7 @@ def test_numbered_calls_are_held_against_those_before() -> None:
 
     assert (counts["arrived"], counts["out_of_order"], counts["doubles"]) == (3, 1, 1)
     assert counts["of_first_user"] == 1
+    assert counts["first_user_s"] == counts["first_s"]
 
 
 def test_sink_comes_back_when_it_is_told_to() -> None:

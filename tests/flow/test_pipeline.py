@@ -17,6 +17,7 @@ from consumer.core.model import Partition
 from consumer.flow.backpressure import Bounds
 from consumer.flow.intake import LOOK_AHEAD, TAKE_IN_S
 from consumer.flow.letters import PENDING_MAX_BYTES
+from consumer.flow.pipeline import BUSY_WAIT_S, TURN_RECORDS
 from consumer.flow.settings_guard import KEPT, KEPT_BYTES
 from consumer.seg.breaker import BreakerState
 from consumer.seg.outbox import Batching
@@ -28,6 +29,15 @@ from tests.member import POISON, PROBE_S, UNSET, Member, Setup, group, ids_in, p
 if TYPE_CHECKING:
     from consumer.core.model import Record, SegCall
     from consumer.seg.answers import Answer
+
+
+TURNS = [
+    (8, None, TURN_RECORDS),
+    (200, None, 100),
+    (8, Batching(50, 500_000, 0.05), 200),
+    (5_000, None, 500),
+]
+"""Requests at once, batches, and how many records a turn takes in."""
 
 
 def silent(_body: bytes) -> Answer | None:
@@ -264,6 +274,47 @@ def test_turn_ends_in_time_whatever_decoding_takes() -> None:
 
     member.turn(200)
     assert [[f"m{offset}"] for offset in range(50)] == member.sent
+
+
+@pytest.mark.parametrize(("requests", "batching", "taken_in"), TURNS)
+def test_turn_takes_in_half_of_what_may_be_under_way(
+    requests: int, batching: Batching | None, taken_in: int
+) -> None:
+    """What was read goes out soon; but a few each time, and no more than a poll may bring."""
+    member = Member(Setup(requests=requests, batching=batching))
+    member.source.append(*(a_record(it, value=page(it)) for it in range(1_000)))
+
+    member.turn()
+
+    assert member.tally.records_received == taken_in
+
+
+def test_turn_takes_in_a_record_for_each_partition() -> None:
+    """Each turn looks at every partition, and that must not cost more than the records do."""
+    owned = [Partition("events", number) for number in range(TURN_RECORDS + 10)]
+    member = Member(None, *owned)
+    for partition in owned:
+        member.source.append(*(a_record(it, partition=partition, value=page(it)) for it in (0, 1)))
+
+    member.turn()
+
+    assert member.tally.records_received == len(owned)
+
+
+def test_nothing_is_waited_for_while_kafka_has_more() -> None:
+    """Where hardly an event makes a call, an answer that is slow to come stops no reading."""
+    member = Member()
+    member.seg.seg = silent
+    values = [page(0)] + [group()] * 999
+    member.source.append(*(a_record(it, value=value) for it, value in enumerate(values)))
+
+    start_s = member.clock.now_s
+    member.turn(1_000 // TURN_RECORDS)
+
+    assert member.tally.records_received == 1_000
+    assert member.clock.now_s == start_s
+    member.turn()
+    assert member.clock.now_s == start_s + BUSY_WAIT_S
 
 
 def test_every_partition_has_its_turn() -> None:
@@ -711,7 +762,7 @@ class TestSettings:
 
     def test_a_good_record_among_what_was_read_lets_a_full_topic_go_on(self) -> None:
         """It came in the same poll as the hundred."""
-        member = Member()
+        member = Member(Setup(requests=1_000))
         values = [UNSET] * (KEPT + 20) + [page(0)] * 200
         member.source.append(*(a_record(n, value=value) for n, value in enumerate(values)))
 
@@ -915,21 +966,21 @@ def test_every_record_ends_in_exactly_one_counted_outcome() -> None:
 
 def test_a_limited_rate_is_used_up_while_reading_is_still_paused() -> None:
     """After an outage what was read goes at the rate that is allowed, also where Seg is quick."""
-    member = Member(Setup(bounds=Bounds(records=500, window=1_000, lane=1_000)))
+    member = Member(Setup(bounds=Bounds(records=90, window=1_000, lane=1_000)))
     member.seg.seg = lambda _body: an_answer(503)
     member.source.append(*(a_record(it, value=page(it), key=b"%d" % it) for it in range(500)))
     member.turn(20, every_s=0.1)
     member.seg.seg = take_all
     while member.delivery.breaker.state is not BreakerState.CLOSED:
         member.turn(every_s=0.1)
-    member.dispatch.rate = Rate(200.0, Usual(), member.clock.monotonic_s())
+    member.dispatch.rate = Rate(50.0, Usual(), member.clock.monotonic_s())
     before, end_s = len(member.sent), member.clock.monotonic_s() + 0.5
 
     while member.clock.monotonic_s() < end_s:
         member.turn()
 
     assert member.source.paused
-    assert len(member.sent) - before == pytest.approx(100, rel=0.1)
+    assert len(member.sent) - before == pytest.approx(25, rel=0.1)
 
 
 def test_no_record_leaves_anything_for_the_garbage_collector() -> None:
