@@ -72,6 +72,17 @@ class Breaker:
         self.probe_at_s: float | None = None
         """When the next probe may go; None where none will go by itself."""
 
+    @property
+    def failures_left(self) -> int | None:
+        """How many more failures in a row open it; None where there is no row.
+
+        No more requests than that are to be under way: a throttle refuses sooner than it answers
+        what it takes, and that answer is to come first.
+        """
+        if self.state is not BreakerState.CLOSED or not self._failures:
+            return None
+        return self._failures_to_open - self._failures
+
     def allows(self, now_s: float, *, in_flight: int) -> bool:
         """Tell whether one more request may start at *now_s*; the first of an open time probes."""
         if self.state is BreakerState.CLOSED:
@@ -105,7 +116,7 @@ class Breaker:
         The wait of an opening honours *retry_after_s*.
         """
         if not self._failures:
-            self._failures_to_open = max(FAILURES_TO_OPEN, in_flight, self._weather.row(BOUND))
+            self._failures_to_open = max(FAILURES_TO_OPEN, in_flight + 1, self._weather.row(BOUND))
         self._failures += 1
         if self.state is BreakerState.HALF_OPEN or (
             self.state is BreakerState.CLOSED and self._failures >= self._failures_to_open

@@ -152,8 +152,8 @@ class Delivery:
             self._weather.refused += 1
         elif batch.attempts == 1:
             self._weather.troubled += 1
-        in_flight = self._dispatch.sender.in_flight
-        verdict = self._judge.failed(batch, kind, answer, now_s, in_flight)
+        unanswered = self._dispatch.unanswered
+        verdict = self._judge.failed(batch, kind, answer, now_s, unanswered)
         self._do(batch, verdict)
         self._note(answer, verdict, now_s)
 
@@ -163,7 +163,7 @@ class Delivery:
             self._weather.taken += 1
         if self.breaker.succeeded():
             self._judge.recover(now_s)
-            self._dispatch.restart()
+            self._dispatch.restart(now_s)
 
     def _do(self, batch: Batch, verdict: Ignored | Dead | Again) -> None:
         """Do what the judge says."""

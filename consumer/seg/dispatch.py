@@ -43,6 +43,11 @@ class Dispatch:
         self._arrays = arrays  # batch mode: a JSON array, also of one call
         self._on_wire: set[Batch] = set()
 
+    @property
+    def unanswered(self) -> int:
+        """How many requests were started whose answer was not looked at yet."""
+        return len(self._on_wire)
+
     def on_wire(self, tenures: Collection[Tenure]) -> bool:
         """Tell whether a request under way holds a call of one of *tenures*."""
         return any(task.record.tenure in tenures for batch in self._on_wire for task in batch.calls)
@@ -51,7 +56,10 @@ class Dispatch:
         """Start requests up to the limits; return how long to wait for answers at most."""
         breaker = self.breaker
         in_flight = self.sender.in_flight
-        while in_flight < self.concurrency.limit:
+        limit, left = self.concurrency.limit, breaker.failures_left
+        if left is not None:
+            limit = min(limit, left)
+        while in_flight < limit:
             wait_s = self.rate.wait_s(now_s)
             if wait_s > 0.0:
                 return min(timeout_s, wait_s)
@@ -72,7 +80,7 @@ class Dispatch:
         throttled = answer.status in THROTTLED
         judged = kind in _JUDGED
         self.concurrency.answered(answer.seconds if judged else None, failed=answer.status is None)
-        if (judged or throttled) and self.breaker.state is BreakerState.CLOSED:
+        if (judged or throttled) and self.breaker.state is not BreakerState.OPEN:
             self.rate.answered(now_s, answer.seconds, refused=throttled)
 
     def taken_back(self, batch: Batch) -> None:
@@ -80,10 +88,10 @@ class Dispatch:
         self._on_wire.discard(batch)
         self.concurrency.answered(None, failed=False)
 
-    def restart(self) -> None:
+    def restart(self, now_s: float) -> None:
         """Let the limits begin anew after an outage."""
         self.concurrency.restart()
-        self.rate.restart()
+        self.rate.restart(now_s)
 
     def _send(self, batch: Batch) -> None:
         batch.attempts += 1

@@ -1,8 +1,8 @@
 """How many requests at once: a limit that finds its own level by latency.
 
-From the floor it rises by one for each answer that comes in time, so it doubles with each round
-trip, until requests queue at the other end; it goes half back, and from then on rises by its square
-root and falls by a tenth. It judges rounds: as many answers as it allows requests, and, once it no
+From `START` it rises by one for each answer that comes in time, so it doubles with each round trip,
+until requests queue at the other end; it goes half back, and from then on rises by its square root
+and falls by a tenth. It judges rounds: as many answers as it allows requests, and, once it no
 longer doubles, only to requests that were sent since it changed last.
 
 Requests queue where a round's *median* is both `LATENCY_TOLERANCE` times the best round's and
@@ -23,6 +23,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from consumer.seg.trial import Trial, Usual
 
+START = 10
+"""Where it begins, between floor and ceiling: as many as TCP sends at first (RFC 6928)."""
 ROUND_ANSWERS_MIN = 10
 """The median of fewer says little."""
 FIRST_ANSWERS = 3
@@ -49,11 +51,11 @@ class Concurrency:
         self.restart()
 
     def restart(self) -> None:
-        """Begin at the floor again, doubling: what was learnt belongs to another time."""
+        """Begin again, doubling: what was learnt belongs to another time."""
         self._doubling = True
         self._slow: tuple[float, float] | None = None  # limit and median when it became slow
         self._trial: tuple[Trial, float, bool] | None = None  # what it goes back to
-        self._set(self._floor)
+        self._set(min(max(self._floor, START), self._ceiling))
 
     def started(self) -> None:
         """Count one request."""

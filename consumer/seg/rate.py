@@ -17,6 +17,9 @@ random cost one trial and no more, whatever their share.
 Until the first cut requests go in bunches, and Seg may refuse bunches at any rate. So after the
 first the rate is found by growing step by step, evenly spaced, until it is refused again.
 
+A throttle refuses sooner than it answers what it takes, so its refusals come in rows, as those of
+an outage do. `dispatch` keeps no more requests under way than the breaker has failures left.
+
 Requests are only counted, so the memory is the same at any rate. In simulations it settles at 90 to
 100 % of a throttle of 20 to 2,000/s, with less than 2 % of the requests refused, also by a token
 bucket that saves up nothing (`tests/seg/test_limiter.py`); `docs/weather.md` has the shares of
@@ -39,6 +42,8 @@ CLEAR_REFUSALS = 10
 """So many refusals, and more than usual: no need to wait any longer."""
 CLEAR_LATENCIES = 5
 """But so many answers' time at least before the first cut: refusals come faster than answers do."""
+OUTAGE_S = 5.0
+"""What opens the breaker for less than that may be a throttle, and is measured on."""
 VOID = 0.5
 """What was fine before is void where Seg refuses more than this."""
 DECREASE = 0.75
@@ -52,6 +57,8 @@ PLATEAU_S = 30.0
 CUT_ENDS_S = 180.0
 EXPLORE = 1.2
 """By how much the rate grows each time that it is judged, after the first cut."""
+EXPLORE_ANSWERS = 10
+"""So many answers without a refusal are enough for that."""
 SOONEST_S = 0.01
 """What came in less time tells no rate."""
 LATE_S = 0.005
@@ -81,10 +88,13 @@ class Rate:
         self._took_s = 0.0  # how long the last answer took that was no refusal
         self._taken = 0
         self._refused = 0
+        self._refused_at_s = now_s  # the first of them
+        self._taken_before = 0  # that one
 
-    def restart(self) -> None:
-        """Forget the requests that were counted last: they were of an outage."""
-        self._measure_from(None)
+    def restart(self, now_s: float) -> None:
+        """Forget the requests that were counted last, unless a throttle looked like an outage."""
+        if self._since_s is not None and now_s - self._since_s > OUTAGE_S:
+            self._measure_from(None)
 
     def wait_s(self, now_s: float) -> float:
         """Return how long until the next request may start, seconds; 0 where it may start now."""
@@ -109,17 +119,26 @@ class Rate:
             self._begin(now_s, seconds)
             return
         if refused:
+            if not self._refused:
+                self._refused_at_s, self._taken_before = now_s, self._taken
             self._refused += 1
-            if self._is_clear(now_s - self._since_s):
-                self._judge(now_s, self._since_s)
+            if self._is_clear(now_s - self._refused_at_s):
+                self._judge(now_s)
                 return
         else:
             self._taken += 1
             self._taken_at_s = now_s
             self._took_s = seconds
-        enough = TRIAL_ANSWERS if self._trial is None else self._trial.enough
-        if self._taken + self._refused >= enough and now_s - self._since_s >= MEASURED_S:
-            self._judge(now_s, self._since_s)
+        if self._taken + self._refused >= self._enough and now_s - self._since_s >= MEASURED_S:
+            self._judge(now_s)
+
+    @property
+    def _enough(self) -> int:
+        """After how many answers the rate is judged."""
+        if self._trial is not None:
+            return self._trial.enough
+        explores = self._cut is not None and self._cut.explores
+        return EXPLORE_ANSWERS if explores and not self._refused else TRIAL_ANSWERS
 
     def _is_clear(self, age_s: float) -> bool:
         """Tell whether so much is refused that there is no need to measure for any longer."""
@@ -142,7 +161,7 @@ class Rate:
         answers = self._taken + self._refused
         return self._usual.exceeded_by(self._refused / answers, answers)
 
-    def _judge(self, now_s: float, since_s: float) -> None:
+    def _judge(self, now_s: float) -> None:
         answers = self._taken + self._refused
         share = self._refused / answers
         trial, self._trial = self._trial, None
@@ -159,10 +178,12 @@ class Rate:
             if self._cut is not None and self._cut.explores:
                 self._cut = self._cut._replace(low=self._cut.low * EXPLORE)
             self._measure_from(now_s)
-        elif self._taken:  # else it is an outage, and the breaker's matter
+        elif self._taken > self._taken_before:  # else it is an outage, and the breaker's matter
             self._trial, self._before_trial = self._usual.trial(share, answers), self._cut
-            # Up to the last that was taken: the silence of an outage is no rate.
-            taken = self._taken / max(self._taken_at_s - since_s, SOONEST_S)
+            # From the first refusal on: what was taken before, a throttle may have saved up. Up to
+            # the last that was taken: the silence of an outage is no rate.
+            seconds = max(self._taken_at_s - self._refused_at_s, SOONEST_S)
+            taken = (self._taken - self._taken_before) / seconds
             self._slow_down(taken, share, now_s)
         self._climb(now_s)
 

@@ -198,6 +198,7 @@ class Simulated:
         self.latency_s = latency_s
         self.free_at_s = [] if servers is None else [0.0] * servers
         self.retry_after_s = retry_after_s
+        self.refuses_in_s = 0.01
         self.allowed_s: float | None = None
         self.bucket = 1.0
         self.trouble: Callable[[], int | None] | None = None
@@ -244,7 +245,7 @@ class Simulated:
             self._tokens = min(self.bucket, self._tokens + gained)
             self._filled_at_s = now_s
             if self._tokens < 1.0 - 1e-9:
-                return 429, 0.01
+                return 429, self.refuses_in_s
             self._tokens -= 1.0
         if not self.free_at_s:
             return 200, self.latency_s()

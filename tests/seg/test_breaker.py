@@ -53,8 +53,11 @@ class TestOutage:
         assert breaker.state is BreakerState.CLOSED
 
     def test_many_under_way(self, breaker: Breaker) -> None:
-        """Errors come faster than answers: a row is as long as what was under way at its start."""
-        fail(breaker, 63, in_flight=64)
+        """Errors come faster than answers: a row is as long as what was under way at its start.
+
+        The one that failed first was, too.
+        """
+        fail(breaker, 64, in_flight=64)
         before = breaker.state
         fail(breaker, 1)
 
@@ -69,6 +72,15 @@ class TestOutage:
         assert breaker.allows(breaker.probe_at_s, in_flight=0)
         assert breaker.state is BreakerState.HALF_OPEN
         assert not breaker.allows(breaker.probe_at_s + 1_000, in_flight=1)
+
+    def test_failures_left(self, breaker: Breaker) -> None:
+        """It says how many more open it; nothing without a row, and once it is open."""
+        left = [breaker.failures_left]
+        for _ in range(FAILURES_TO_OPEN):
+            fail(breaker, 1)
+            left.append(breaker.failures_left)
+
+        assert left == [None, *range(FAILURES_TO_OPEN - 1, 0, -1), None]
 
     def test_old_requests_first(self, breaker: Breaker) -> None:
         """There is no probe while requests from before are under way: whose answer would it be?"""

@@ -34,13 +34,14 @@ class Load:
         *,
         servers: int | None = None,
         retry_after_s: float | None = None,
+        floor: int = 1,
         ceiling: int = DEFAULT_MAX_IN_FLIGHT,
     ) -> None:
         clock, dice = FakeClock(), chance(3)
         self.seg = Simulated(
             clock, lambda: latency_s(dice), servers=servers, retry_after_s=retry_after_s
         )
-        self.bench = Bench(self.seg, ceiling=ceiling)
+        self.bench = Bench(self.seg, floor=floor, ceiling=ceiling)
 
     def run(self, seconds: float) -> tuple[float, float]:
         """Let *seconds* pass; return the calls taken a second, and the share refused."""
@@ -171,6 +172,27 @@ class TestThrottle:
 
         assert 0.9 * allowed <= taken <= 1.02 * allowed
         assert refused < 0.02
+
+    @pytest.mark.parametrize("refuses_in_s", [0.001, 0.01])
+    @pytest.mark.parametrize("floor", [1, 10, 40])
+    @pytest.mark.parametrize(
+        ("allowed", "bucket"), [(2, 1), (5, 5), (20, 1), (20, 20), (200, 1), (200, 20)]
+    )
+    def test_is_no_outage(self, allowed: int, bucket: int, floor: int, refuses_in_s: float) -> None:
+        """However small, and however many requests go at once: a start costs two probes at most.
+
+        A throttle refuses sooner than it answers what it takes, as nginx does.
+        """
+        load = Load(steady(0.1), floor=floor)
+        load.seg.refuses_in_s = refuses_in_s
+        load.seg.throttle(allowed, bucket)
+        load.run(60.0)
+
+        taken, refused = load.run(60.0)
+
+        assert load.bench.stops <= 2
+        assert taken >= 0.4 * allowed
+        assert refused < 0.25
 
     def test_lifted(self) -> None:
         """When the throttle is lifted it climbs again, and in the end there is no limit."""
