@@ -531,10 +531,10 @@ class TestRules:
                 ),
             ),
             (
-                {"SEG_DELIVERY__MIN_IN_FLIGHT": "900"},
+                {"SEG_DELIVERY__MIN_IN_FLIGHT": "2000"},
                 (
                     "SEG_DELIVERY__MAX_IN_FLIGHT: expected at least "
-                    "SEG_DELIVERY__MIN_IN_FLIGHT (900), got 768"
+                    "SEG_DELIVERY__MIN_IN_FLIGHT (2000), got 1024"
                 ),
             ),
             (

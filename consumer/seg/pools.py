@@ -29,9 +29,8 @@ if TYPE_CHECKING:
 POOL_TRANSFERS = 16
 """In smaller pools more turns are needed, in larger ones each looks at more in vain."""
 
-UPLOAD_BUFFER_BYTES = 40 * 1024
-"""What libcurl sends in a turn: the largest call of Segment's (32 KB) at once. More would take
-memory for each request under way, and gain nothing."""
+UPLOAD_BUFFER_BYTES = 16 * 1024
+"""What libcurl sends at a time: the least that it allows, for each request under way has one."""
 LOOK_AGAIN_S = 0.25
 
 _NEWS = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET

@@ -25,7 +25,7 @@ class DeliverySettings(Section):
     """How long the first call of a batch waits for more."""
     min_in_flight: Annotated[int, Field(ge=1, le=10_000)] = 1
     """The fewest concurrent requests to which throttling by Seg may push the program."""
-    max_in_flight: Annotated[int, Field(ge=1, le=10_000), at_least("min_in_flight")] = 768
+    max_in_flight: Annotated[int, Field(ge=1, le=10_000), at_least("min_in_flight")] = 1_024
     """The most concurrent requests; how many there are is found by latency."""
     max_requests_per_second: Annotated[float, Field(ge=0.001, le=1_000_000)] | None = None
     """A fixed ceiling on the rate of requests; without it Seg's answers alone set the rate."""

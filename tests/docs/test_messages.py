@@ -44,4 +44,4 @@ def test_the_table_of_capacity_follows_from_its_formula() -> None:
         events, size_kb, latency_ms, cost_us, pods = (int(it.replace(",", "")) for it in cells)
         slow = 40 if latency_ms >= 100 else 20
         assert cost_us == 50 + 3 * size_kb + slow
-        assert pods == ceil(max(events * cost_us / 600_000, events * latency_ms / 590_000))
+        assert pods == ceil(max(events * cost_us / 600_000, events * latency_ms / 830_000))

@@ -1,6 +1,6 @@
 """A simulated hour of each kind of weather: what Seg takes, what is dead, what is sent twice.
 
-    make weather                the table of `docs/weather.md`, made anew
+    make weather                the tables of `docs/weather.md`, made anew
     python -m tests.seg.grid --minutes 10
 
 Seg answers in 100 ms and fails a share of all requests at random after 10 ms; 16 requests go at
@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from consumer.seg.outbox import Batching
 from consumer.seg.ports import Dead, Delivered
+from tests.seg.limits import constants, starts
 from tests.seg.support import Bench, FakeClock, Simulated, chance
 
 SHARES = (0.05, 0.2, 0.35, 0.5, 0.6)
@@ -27,7 +28,7 @@ MODES: dict[str, tuple[Batching | None, int]] = {
 """How calls travel, and how many requests go at once."""
 READY_CALLS = 200
 PAGE = Path(__file__).parents[2] / "docs" / "weather.md"
-BEGIN, END = "<!-- grid: made by `make weather` -->", "<!-- end of grid -->"
+MADE, END = "<!-- {}: made by `make weather` -->", "<!-- end of {} -->"
 
 
 class Outcome(NamedTuple):
@@ -88,12 +89,14 @@ def replaced(page: str, begin: str, end: str, made: str) -> str:
 
 
 def main() -> None:
-    """Write the table into its page."""
+    """Write the tables into their page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=60.0, help="simulated, for each cell")
-    grid = table(parser.parse_args().minutes)
-    page = PAGE.read_text(encoding="utf-8")
-    PAGE.write_text(replaced(page, BEGIN, END, grid), encoding="utf-8")
+    minutes = parser.parse_args().minutes
+    for name, made in (("starts", starts()), ("constants", constants()), ("grid", table(minutes))):
+        page = PAGE.read_text(encoding="utf-8")
+        begin, end = MADE.format(name), END.format(name)
+        PAGE.write_text(replaced(page, begin, end, made), encoding="utf-8")
 
 
 if __name__ == "__main__":
