@@ -175,7 +175,7 @@ class Rate:
         elif not self._exceeds():
             self._usual.less(share, answers)
             self._fine = self.limit
-            if self._cut is not None and self._cut.explores:
+            if self._cut is not None and self._cut.explores and self._is_used(answers, now_s):
                 self._cut = self._cut._replace(low=self._cut.low * EXPLORE)
             self._measure_from(now_s)
         elif self._taken > self._taken_before:  # else it is an outage, and the breaker's matter
@@ -186,6 +186,11 @@ class Rate:
             taken = (self._taken - self._taken_before) / seconds
             self._slow_down(taken, share, now_s)
         self._climb(now_s)
+
+    def _is_used(self, answers: int, now_s: float) -> bool:
+        """Tell whether *answers* are about as many as it allows: else it has proved nothing."""
+        since_s = now_s if self._since_s is None else self._since_s
+        return answers * EXPLORE >= (self.limit or 0.0) * (now_s - since_s)
 
     def _slow_down(self, taken: float, share: float, now_s: float) -> None:
         fine = taken if self._fine is None or share > VOID else self._fine

@@ -6,6 +6,7 @@ Each test says what Seg is like, and what must come out of it; latencies are Seg
 from __future__ import annotations
 
 import tracemalloc
+from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
@@ -206,6 +207,20 @@ class TestThrottle:
         assert rates[1:] == sorted(rates[1:])
         assert rates[-1] > 150
         assert load.bench.rate.limit is None
+
+    def test_unused(self) -> None:
+        """A limit that nobody reaches has proved nothing, so it does not grow."""
+        rate = Rate(None, Usual(), 0.0)
+        steps = count()
+        while rate.limit is None:  # half of 100 a second are refused
+            step = next(steps)
+            rate.answered(step / 100, 0.1, refused=step % 2 == 0)
+        cut = rate.limit
+        for step in range(600):  # then 10 a second are asked for, and taken
+            rate.answered(10.0 + step / 10, 0.1, refused=False)
+
+        assert cut > 20.0
+        assert rate.limit == cut
 
     def test_tightened(self) -> None:
         """A throttle that gets ten times tighter is met within a minute, at four fifths of it."""
