@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from consumer.seg import limiter, rate
+from tests.seg.load import Load, steady
 from tests.seg.support import chance
-from tests.seg.test_limiter import Load, steady
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
