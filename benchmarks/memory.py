@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 PARTITIONS = 96
 LOAD = Load(50_000)
 LATENCY_MS = 1_000
-CALLS_PER_S = 800.0
+CALLS_PER_S = 1_050.0
 """No more than that: 1,024 requests at once are the most. The backlog has to outlast the run."""
 AHEAD = 100_000
 """More than the records that the consumer and its librdkafka hold at any time."""
