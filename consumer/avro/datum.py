@@ -55,7 +55,8 @@ def read_carefully(plan: Plan | Plans, value: bytes, start: int) -> Event:
         event = after
     event |= plan.implied
     _tidy(plan, event)
-    return cast("Event", event)
+    present = {name: it for name, it in event.items() if it is not None}
+    return cast("Event", present)
 
 
 def _read_branch(plans: Plans, value: bytes, start: int) -> Event:

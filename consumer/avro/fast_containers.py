@@ -64,30 +64,27 @@ class Record(Kind):
 
 
 class Envelope(Kind):
-    """An event; *implied* is put in, and fields *known* to nobody are left out."""
+    """An event; *implied* is put in, and fields that are not *known* are left out."""
 
     def __init__(self, fields: list[Field], known: set[str], implied: dict[str, Any]) -> None:
-        self._fields: Final = fields
-        self._unknown: Final = [field.name for field in fields if field.name not in known]
+        self._fields: Final = [(field, field.name in known) for field in fields]
         self._implied: Final = implied
 
     def read(self, value: bytes, at: int) -> tuple[Any, int]:
         """Return the event."""
         found = self._implied.copy()
-        for field in self._fields:
+        for field, is_known in self._fields:
             if field.is_optional:
                 byte = value[at]
                 at += 1
                 if byte == field.null:
-                    found[field.name] = None
                     continue
                 if byte != field.other:
                     raise ValueError
             it, at = field.kind.read(value, at)
-            found[field.name] = it
-        for name in self._unknown:
-            del found[name]
-        if found["type"] is None:
+            if is_known and it is not None:
+                found[field.name] = it
+        if "type" not in found:
             raise ValueError  # no event is without one
         return found, at
 

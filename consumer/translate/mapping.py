@@ -91,21 +91,21 @@ def _without_absent(table: Table, source: Object) -> Object:
 def _unite(unions: tuple[tuple[str, Names], ...], source: Object, found: Object) -> bool:
     """Add the texts of all the sources of each merged key to *found*; False where one is untidy."""
     for key, names in unions:
-        texts: dict[str, None] = {}
+        texts: list[str] = []
         for name in names:
             value = source[name]
-            if type(value) is str and value:
-                texts[value] = None
-            elif type(value) is list:
+            if type(value) is list:
                 for element in value:
                     if type(element) is not str or not element:
                         return False
-                    texts[element] = None
+                    texts.append(element)
+            elif type(value) is str and value:
+                texts.append(value)
             else:
                 return False
         if not texts:
             return False
-        found[key] = [*texts]
+        found[key] = [*texts] if len(texts) == 1 else [*dict.fromkeys(texts)]
     return True
 
 

@@ -53,8 +53,10 @@ CALL: Object = {
     "integrations": {"All": False, "Seg": True},
 }
 
-EVENT: Object = {**CALL, "extra": None}
-"""What decoding makes of `CALL`."""
+
+def present(call: Object) -> Object:
+    """Return *call* without the fields that it has not: what decoding makes of it."""
+    return {name: it for name, it in call.items() if it is not None}
 
 
 class Registered:
