@@ -17,7 +17,7 @@ row's value keeps the name and the other one gets an underscore at its end: `Id_
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from consumer.core.model import Object
 from consumer.translate.lists import objects_in
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from consumer.translate.notes import Notes
     from consumer.translate.plans import Plan
     from consumer.translate.rows import Nested, Table
+
+FEW: Final = 16
+"""Texts in a list that are compared with each other."""
 
 Fill: TypeAlias = "Callable[[Object, TidyEvent, Notes], None]"
 """Adds what a call of one kind holds to the object that is sent."""
@@ -89,23 +92,28 @@ def _without_absent(table: Table, source: Object) -> Object:
 
 
 def _unite(unions: tuple[tuple[str, Names], ...], source: Object, found: Object) -> bool:
-    """Add the texts of all the sources of each merged key to *found*; False where one is untidy."""
+    """Add the texts of all the sources of each merged key to *found*.
+
+    Return False where one is untidy, or long: then each text is not compared with each.
+    """
     for key, names in unions:
-        texts: list[str] = []
+        texts: list[Value] = []
         for name in names:
             value = source[name]
-            if type(value) is list:
+            if type(value) is list and len(value) <= FEW:
                 for element in value:
                     if type(element) is not str or not element:
                         return False
-                    texts.append(element)
+                    if element not in texts:
+                        texts.append(element)
             elif type(value) is str and value:
-                texts.append(value)
+                if value not in texts:
+                    texts.append(value)
             else:
                 return False
         if not texts:
             return False
-        found[key] = [*texts] if len(texts) == 1 else [*dict.fromkeys(texts)]
+        found[key] = texts
     return True
 
 
