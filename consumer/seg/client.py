@@ -85,11 +85,11 @@ class Client:
     def poll(self, timeout_s: float) -> list[tuple[object, Answer]]:
         """Wait up to *timeout_s* for something to happen; return the answers that are complete."""
         stood_still = self._clock.monotonic_s() - self._polled_s >= STOOD_STILL_S
-        self._pools.wait(timeout_s, self._withdraw_late)
+        turned = self._pools.wait(timeout_s, self._withdraw_late)
         answers = [(token, NOT_SENT) for token in self._withdrawn]
         self._withdrawn.clear()
         now_s = self._polled_s = self._clock.monotonic_s()
-        for pool in self._pools:
+        for pool in turned:
             if pool.busy:
                 self._complete(pool, answers, now_s, stood_still=stood_still)
         return answers

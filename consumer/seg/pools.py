@@ -39,7 +39,7 @@ _NEWS = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
 class Pool:
     """One multi handle, for at most `POOL_TRANSFERS` easy handles."""
 
-    __slots__ = ("_due_s", "_gone_bytes", "_timers_ms", "busy", "multi", "retired", "size")
+    __slots__ = ("_gone_bytes", "_timers_ms", "busy", "due_s", "multi", "retired", "size")
 
     def __init__(self) -> None:
         self.multi = pycurl.CurlMulti()
@@ -47,8 +47,9 @@ class Pool:
         self._timers_ms: list[int] = []  # what libcurl set its timer to since we looked
         # A list's own method: libcurl sets its timer twice a request, and this enters no Python.
         self.multi.setopt(pycurl.M_TIMERFUNCTION, self._timers_ms.append)
-        self._due_s: float | None = None  # when to turn it whatever happens, monotonic
         self._gone_bytes: dict[pycurl.Curl, int] = {}  # of the large bodies that are on their way
+        self.due_s: float | None = None
+        """When to turn it whatever happens, monotonic; None where nothing waits."""
         self.size = 0
         """How many easy handles belong to it."""
         self.busy = 0
@@ -75,14 +76,15 @@ class Pool:
         while self._gone_bytes and self._sends_on():
             self.multi.perform()
 
-    def turn_if_due(self, now_s: float) -> float | None:
-        """Do what is due by *now_s*; return when more is, monotonic, None where nothing waits."""
+    def turn_if_due(self, now_s: float) -> bool:
+        """Do what is due by *now_s*; return whether anything was."""
         if self._timers_ms:
             self._set_timer(now_s)
-        if self._due_s is not None and self._due_s <= now_s:
-            self.turn()
-            self._set_timer(now_s)
-        return self._due_s
+        if self.due_s is None or self.due_s > now_s:
+            return False
+        self.turn()
+        self._set_timer(now_s)
+        return True
 
     def _sends_on(self) -> bool:
         """Tell whether more of a large body has gone since we looked: its socket takes more."""
@@ -98,9 +100,9 @@ class Pool:
         """Be due when libcurl says, and soon enough in any case."""
         timeout_ms = self._timers_ms[-1] if self._timers_ms else -1
         self._timers_ms.clear()
-        self._due_s = now_s + LOOK_AGAIN_S if self.busy else None
+        self.due_s = now_s + LOOK_AGAIN_S if self.busy else None
         if 0 <= timeout_ms < LOOK_AGAIN_S * 1000:  # -1 takes the timer away
-            self._due_s = now_s + timeout_ms / 1000
+            self.due_s = now_s + timeout_ms / 1000
 
 
 class Pools:
@@ -147,25 +149,29 @@ class Pools:
                 pool.multi.close()
         self._retired = [pool for pool in self._retired if pool.busy]
 
-    def wait(self, timeout_s: float, before: Callable[[], None]) -> None:
+    def wait(self, timeout_s: float, before: Callable[[], None]) -> set[Pool]:
         """Wait up to *timeout_s* for something to happen, and let libcurl do what there is.
 
-        *before* is called each time before libcurl may send.
+        *before* is called each time before libcurl may send. Return the pools in which transfers
+        may be over.
         """
         before()
         now_s = self._clock.monotonic_s()
         wait_s = timeout_s
         if self._retired:
             self._close_retired()
+        turned: set[Pool] = set()
         for pool in self:
-            due_s = pool.turn_if_due(now_s)
-            if due_s is not None and due_s - now_s < wait_s:
-                wait_s = max(0.0, due_s - now_s)
+            if pool.turn_if_due(now_s):
+                turned.add(pool)
+            if pool.due_s is not None and pool.due_s - now_s < wait_s:
+                wait_s = max(0.0, pool.due_s - now_s)
         ready = {self._of_socket[fd] for fd, _ in self._epoll.poll(wait_s)}
         before()
         for pool in ready:
             if pool.busy:
                 pool.turn()
+        return turned | ready
 
     def close(self) -> None:
         """Free the sockets."""
