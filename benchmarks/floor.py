@@ -28,7 +28,8 @@ OBJECTS = ("properties", "traits", "context", "integrations")
 FETCH = {  # as ours
     "fetch.max.bytes": 1_000_000,
     "fetch.queue.backoff.ms": 20,
-    "queued.max.messages.kbytes": 8_192,
+    "max.partition.fetch.bytes": 65_536,
+    "queued.max.messages.kbytes": 4_096,
 }
 
 
