@@ -7,6 +7,7 @@ sleeper wakes, what Seg is left with of each key must be its newest call.
 from __future__ import annotations
 
 import signal
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ from tests.kafka.program import eventually, pause
 from tests.kafka.scene import Scene, options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.kafka.brokers import Broker, Embedded
@@ -109,6 +110,16 @@ def test_no_key_is_left_behind_on_a_real_broker(
     _check(Real(real_kafka), topic, tmp_path, PROTOCOLS[protocol])
 
 
+@contextmanager
+def end_of_coordinator(brokers: RealKafka, topic: str) -> Iterator[Callable[[], None]]:
+    """Give what ends the coordinator of the sleeper's group; afterwards it comes back."""
+    node = brokers.coordinator(f"group-of-{topic}")
+    try:
+        yield lambda: brokers.kill(node)
+    finally:
+        brokers.rejoin(node)
+
+
 @LONG
 @pytest.mark.real
 @BOTH
@@ -118,12 +129,9 @@ def test_no_key_is_left_behind_where_the_coordinator_dies_meanwhile(
     """The next coordinator gives the sleeper's partitions away."""
     sleep = Sleep(Real(three_brokers), topic, tmp_path)
     sleep.variables = [protocol, protocol]
-    node = three_brokers.coordinator(f"group-of-{topic}")
-    sleep.meanwhile = lambda _scene: three_brokers.kill(node)
-    try:
+    with end_of_coordinator(three_brokers, topic) as end:
+        sleep.meanwhile = lambda _scene: end()
         assert sleep.left_behind() == {}
-    finally:
-        three_brokers.rejoin(node)
 
 
 @LONG
@@ -135,13 +143,10 @@ def test_no_key_is_left_behind_where_it_wakes_without_a_coordinator(
     """Nobody tells the sleeper that it was thrown out: until somebody does it sends nothing."""
     sleep = Sleep(Real(three_brokers), topic, tmp_path)
     sleep.variables = [protocol, protocol]
-    node = three_brokers.coordinator(f"group-of-{topic}")
-    sleep.before_it_wakes = lambda: three_brokers.kill(node)
     sleep.awake_s = FAILOVER_S
-    try:
+    with end_of_coordinator(three_brokers, topic) as end:
+        sleep.before_it_wakes = end
         assert sleep.left_behind() == {}
-    finally:
-        three_brokers.rejoin(node)
 
 
 @LONG
