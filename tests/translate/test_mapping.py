@@ -93,6 +93,14 @@ def test_the_texts_of_all_sources_are_merged() -> None:
     assert sent(TABLE, {"tags": []}) == {}
 
 
+@pytest.mark.timeout(10)
+def test_a_long_list_is_not_compared_with_itself() -> None:
+    """As many texts as a record of 1 MB holds are merged in no time that somebody would notice."""
+    texts: Value = [f"{number:06d}" for number in range(100_000)]
+
+    assert sent(TABLE, {"tags": texts, "tag": "000000"}) == {"Tags": texts}
+
+
 def test_segs_own_spelling_is_the_last_source() -> None:
     """A sender who writes Seg's words is understood, and read by the same reader."""
     assert sent(TABLE, {"Price": "3", "Tags": ["b"], "tag": "a"}) == {
