@@ -1,21 +1,31 @@
-"""Limits and garbage collection of the consumer's process."""
+"""Limits, memory and garbage collection of the consumer's process."""
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import resource
 
 COLLECT_AFTER = 10_000
 """How many new objects start a collection; Python's default is 700."""
+ARENAS = 2
+"""How many parts malloc has for threads; glibc's default is eight for each processor."""
+
+_M_ARENA_MAX = -8  # glibc's malloc.h
 
 
 def prepare() -> None:
-    """Raise the limit of open files to the hard limit, and collect garbage seldom.
+    """Raise the limit of open files to the hard limit, share memory, and collect garbage seldom.
 
-    Each request in flight is a socket, and the usual soft limit is 1,024. Events make no reference
-    cycles, so collections find nothing; they took 7 % of the time.
+    Each request in flight is a socket, and the usual soft limit is 1,024. librdkafka has a thread
+    for each broker; what one has given back in an arena of its own serves no other: 12 MB of 167
+    with a full window, at the same rate. Events make no reference cycles, so collections find
+    nothing; they took 7 % of the time.
     """
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # other libraries have no arenas
+    if mallopt is not None:
+        mallopt(_M_ARENA_MAX, ARENAS)
     gc.freeze()
     gc.set_threshold(COLLECT_AFTER)

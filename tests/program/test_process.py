@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import platform
 import subprocess
 import sys
+
+import pytest
 
 CODE = """
 import gc, resource
@@ -14,12 +17,40 @@ process.prepare()
 soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
 print(soft == hard, gc.get_threshold()[0] == process.COLLECT_AFTER, gc.get_freeze_count() > 1_000)
 """
+THREADS = """
+import ctypes, threading
+from consumer.program import process
+process.prepare()
+libc, all_have_some = ctypes.CDLL(None), threading.Barrier(8)
+def use():
+    bytes(10_000)
+    all_have_some.wait()
+threads = [threading.Thread(target=use) for _ in range(8)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+libc.fdopen.restype = ctypes.c_void_p
+stdout = ctypes.c_void_p(libc.fdopen(1, b"w"))
+libc.malloc_info(0, stdout)
+libc.fflush(stdout)
+"""
+
+
+def run(code: str) -> str:
+    """Return what *code* prints."""
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30
+    )
+    return ended.stdout
 
 
 def test_the_process_allows_sockets_and_spares_the_collector() -> None:
     """As many sockets as the system lets it, and nothing of the program itself to look through."""
-    ended = subprocess.run(
-        [sys.executable, "-c", CODE], capture_output=True, text=True, check=True, timeout=30
-    )
+    assert run(CODE).split() == ["True", "True", "True"]
 
-    assert ended.stdout.split() == ["True", "True", "True"]
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc's malloc has arenas")
+def test_threads_share_memory() -> None:
+    """What a thread has given back serves the others."""
+    assert run(THREADS).count("<heap nr=") == 2
