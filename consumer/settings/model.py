@@ -93,7 +93,7 @@ class OrderingSettings(Section):
     """What calls must share to be kept in order: the record's key, the user, or the partition."""
     lane_max_waiting: Annotated[int, Field(ge=1, le=1_000_000)] = 1_000
     """The most calls of one key that wait; at the bound its partition is paused."""
-    max_waiting: Annotated[int, Field(ge=1, le=10_000_000)] = 9_000
+    max_waiting: Annotated[int, Field(ge=1, le=10_000_000)] = 8_000
     """The most records that wait in all; at the bound, or at 64 MiB of records and calls, nothing
     more is polled."""
 
