@@ -5,8 +5,8 @@ than librdkafka's default: a full queue is looked at again after a second there.
 is still 50 ms of the most work; a full one takes twice its size, and 32 MB were 75 MB more of
 memory and no faster. An answer of a broker is as it was compressed, and the queue takes all of it:
 one of 8 MB that was ten times as much came to 240 MB of memory, one of 1 MB comes to 115, no
-slower. Of one partition it holds 64 KB, two of Segment's largest events: else it is all of one
-partition, what waits has the keys of few, and keys are what can be under way at once.
+slower. It holds 64 KB of a partition, as much as two of Segment's largest events: an answer of 1 MB
+was all of one partition, so few keys waited, and only one call of a key is under way at a time.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import TYPE_CHECKING
 from unittest.mock import Mock
 
@@ -71,6 +72,28 @@ class TestReading:
         for number in range(partitions):
             offsets = [it.offset for it in member.records if it.partition.number == number]
             assert offsets == list(range(len(offsets)))
+
+    def test_large_records_come_among_small_ones(
+        self, broker: Broker, topic: str, join: Join
+    ) -> None:
+        """However small a partition's part of an answer is, a larger record is not left out."""
+        broker.create_topic(topic, 3)
+        incompressible = Random(1).randbytes  # noqa: S311 - seeded
+        producer = TopicProducer(settings_for(broker, topic).kafka, topic)
+        for number in range(60):
+            size = 900_000 if number % 20 == 0 else 200_000 if number % 5 == 0 else 100
+            producer.put(Outgoing(b"%d" % (number % 6), b"%02d" % number + incompressible(size)))
+        producer.close()
+
+        member = join(broker, topic)
+        until(lambda: len(member.records) == 60, member)
+
+        came: dict[bytes | None, list[bytes]] = {}
+        for record in member.records:
+            came.setdefault(record.key, []).append((record.value or b"")[:2])
+        assert came == {
+            b"%d" % key: [b"%02d" % number for number in range(key, 60, 6)] for key in range(6)
+        }
 
     def test_what_is_left_to_read(self, broker: Broker, topic: str, join: Join) -> None:
         """The position is the next record to read, the end where the next one will be written."""
