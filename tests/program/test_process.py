@@ -36,6 +36,22 @@ libc.malloc_info(0, stdout)
 libc.fflush(stdout)
 """
 
+LARGE = """
+from pathlib import Path
+from consumer.program import process
+def resident_kb():
+    return int(Path("/proc/self/status").read_text().partition("VmRSS:")[2].split()[0])
+def use():
+    made = [bytes(b"x" * 1_000_000) for _ in range(40)]
+    small = [b"y" * 1_000 for _ in range(100)]  # behind them
+    return small
+process.prepare()
+for _ in range(3):  # glibc learns from what was given back
+    before_kb = resident_kb()
+    kept = use()
+print(resident_kb() - before_kb)
+"""
+
 
 def run(code: str) -> str:
     """Return what *code* prints."""
@@ -54,3 +70,9 @@ def test_the_process_allows_sockets_and_spares_the_collector() -> None:
 def test_threads_share_memory() -> None:
     """What a thread has given back serves the others."""
     assert run(THREADS).count("<heap nr=") == 2
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc has this setting")
+def test_what_is_large_is_given_back() -> None:
+    """However often large memory is used, and whatever stands behind it."""
+    assert int(run(LARGE)) < 10_000
